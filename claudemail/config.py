@@ -1,0 +1,226 @@
+"""The configuration: which nodes and instances there are, which node this is, and where its state lives.
+
+Only `json` and `os` are imported, and nothing that costs memory (dataclasses, pathlib, typing): the session process, hooks
+and the status line read the config too, and there are many of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from claudemail.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONFIG_ENV = "CLAUDEMAIL_CONFIG"
+NODE_ENV = "CLAUDEMAIL_NODE"
+SEARCH_PATH = ("~/.claudemail/config.json", "~/.config/claudemail/config.json", "/etc/claudemail/config.json")
+DEFAULT_PORT = 3300
+OPERATOR = "operator"
+"""The mailbox each node has for the person who runs it; the console and the command line act as it."""
+DEFAULT_INSTANCE = "main"
+RESERVED = (OPERATOR, "all", "me")
+
+
+class Node:
+    """A server: its id, the address peers reach it at, and the public key it signs with (None: not known)."""
+
+    __slots__ = ("bind", "id", "ip", "port", "public_key")
+
+    def __init__(
+        self, id: str, ip: str, port: int = DEFAULT_PORT, public_key: str | None = None, bind: str | None = None
+    ) -> None:
+        self.id = id
+        self.ip = ip
+        self.port = port
+        self.public_key = public_key
+        self.bind = bind or ip
+
+    @property
+    def url(self) -> str:
+        """The base URL of the node's gateway."""
+        host = f"[{self.ip}]" if ":" in self.ip else self.ip
+        return f"http://{host}:{self.port}"
+
+
+class Instance:
+    """A durable identity on one node, with the callsigns that its sessions may take, in order."""
+
+    __slots__ = ("callsigns", "id", "node_id")
+
+    def __init__(self, id: str, node_id: str, callsigns: tuple[str, ...] = ()) -> None:
+        self.id = id
+        self.node_id = node_id
+        self.callsigns = callsigns
+
+
+class Config:
+    """A whole, valid configuration, seen from one node."""
+
+    def __init__(
+        self,
+        *,
+        node_id: str,
+        nodes: tuple[Node, ...],
+        instances: tuple[Instance, ...],
+        signatures: Mapping[str, str] | None = None,
+        mailbox_dir: str = "~/.claudemail/mailbox",
+        db_path: str = "~/.claudemail/claudemail.db",
+        registry_db_path: str = "~/.claudemail/registry.db",
+        ping_dir: str = "~/.claudemail/pings",
+        poll_interval_ms: int = 20_000,
+        heartbeat_interval_ms: int = 60_000,
+        allow_unsigned: bool | None = None,
+        path: str | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        self.node_id = node_id
+        self.nodes = nodes
+        self.instances = instances
+        self.signatures = dict(signatures or {})
+        self.mailbox_dir = os.path.expanduser(mailbox_dir)
+        self.db_path = os.path.expanduser(db_path)
+        self.registry_db_path = os.path.expanduser(registry_db_path)
+        self.ping_dir = os.path.expanduser(ping_dir)
+        self.poll_interval_ms = poll_interval_ms
+        self.heartbeat_interval_ms = heartbeat_interval_ms
+        if allow_unsigned is None:
+            # The plain config of a trusted network, in which no node has a key, works as it stands.
+            allow_unsigned = not any(node.public_key for node in nodes)
+        self.allow_unsigned = allow_unsigned
+        self.path = path
+        """The file it was read from; None when there is none."""
+        self.warnings = warnings
+
+    @property
+    def node(self) -> Node:
+        """The node this is."""
+        return next(node for node in self.nodes if node.id == self.node_id)
+
+    @property
+    def peers(self) -> tuple[Node, ...]:
+        """All other nodes."""
+        return tuple(node for node in self.nodes if node.id != self.node_id)
+
+    @property
+    def state_dir(self) -> str:
+        """The folder of the database, which also holds the key, the locks and the sockets."""
+        return os.path.dirname(self.db_path)
+
+    def instances_on(self, node_id: str) -> tuple[Instance, ...]:
+        """Return the instances of one node, in the config's order."""
+        return tuple(instance for instance in self.instances if instance.node_id == node_id)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Config:
+    """Return the configuration that applies here, or the built-in one when there is no file.
+
+    Raises:
+        ConfigError: the file cannot be read, has mistakes (all of them are named), or does not tell which node this is.
+    """
+    environ = os.environ if environ is None else environ
+    path = find(environ)
+    if path is None:
+        return standalone(environ.get(NODE_ENV))
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The config file {path} cannot be read: {error}.") from error
+    return parse(text, path, environ)
+
+
+def find(environ: Mapping[str, str]) -> str | None:
+    """Return the path of the config file that applies, or None.
+
+    Raises:
+        ConfigError: CLAUDEMAIL_CONFIG names a file that is not there.
+    """
+    named = environ.get(CONFIG_ENV)
+    if named:
+        named = os.path.expanduser(named)
+        if not os.path.isfile(named):
+            raise ConfigError(
+                f"{CONFIG_ENV} is {named}, and there is no such file.", remedy="Correct the variable or create the file."
+            )
+        return named
+    return next((path for path in map(os.path.expanduser, SEARCH_PATH) if os.path.isfile(path)), None)
+
+
+def standalone(node_id: str | None = None) -> Config:
+    """Return the configuration of a node that has no file: its host name, one instance, no peers."""
+    name = node_id or _as_name(os.uname().nodename)
+    return Config(
+        node_id=name, nodes=(Node(name, "127.0.0.1"),), instances=(Instance(DEFAULT_INSTANCE, name),)
+    )
+
+
+def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
+    """Return the configuration that `text` (JSON, read from `path`) says.
+
+    Raises:
+        ConfigError: it has mistakes, all of them named, or does not tell which node this is.
+    """
+    from claudemail.config_check import Checker
+
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"The config file {path} is not valid JSON: {error}.") from error
+    checker = Checker()
+    values = checker.config(data)
+    if checker.mistakes:
+        listed = "\n".join(f"  {mistake}" for mistake in checker.mistakes)
+        count = "a mistake" if len(checker.mistakes) == 1 else f"{len(checker.mistakes)} mistakes"
+        raise ConfigError(f"The config file {path} has {count}:\n{listed}\n")
+    folder = os.path.dirname(os.path.abspath(path))
+    for key in ("mailbox_dir", "db_path", "registry_db_path", "ping_dir"):
+        if key in values:
+            values[key] = os.path.join(folder, os.path.expanduser(values[key]))
+    node_id = which_node(values["nodes"], environ.get(NODE_ENV) or values.pop("node_id", None))
+    values.pop("node_id", None)
+    return Config(node_id=node_id, path=path, warnings=tuple(checker.warnings), **values)
+
+
+def which_node(nodes: tuple[Node, ...], named: str | None) -> str:
+    """Return the id of the node this machine is: the one `named`, or the only one whose address is on this machine.
+
+    Raises:
+        ConfigError: there is no such node, or not exactly one is here.
+    """
+    ids = ", ".join(node.id for node in nodes)
+    how = f'Set "node_id" in this node\'s config, or {NODE_ENV} in its environment, to one of: {ids}.'
+    if named is not None:
+        if all(node.id != named for node in nodes):
+            raise ConfigError(f"This node is said to be {named!r}, and the config has no such node.", remedy=how)
+        return named
+    if len(nodes) == 1:
+        return nodes[0].id
+    here = [node.id for node in nodes if is_local(node.ip)]
+    if len(here) == 1:
+        return here[0]
+    if here:
+        raise ConfigError(f"The addresses of several nodes ({', '.join(here)}) are on this machine.", remedy=how)
+    raise ConfigError("No node's address is on this machine, so it cannot tell which node it is.", remedy=how)
+
+
+def is_local(host: str) -> bool:
+    """Return whether `host` is an address of this machine."""
+    import socket
+
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)  # binding a datagram socket sends nothing, and works for local addresses only
+    except OSError:
+        return False
+    return True
+
+
+def _as_name(text: str) -> str:
+    name = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in text.split(".")[0])
+    name = name.strip("-_")[:64]
+    return name if name and name.lower() not in RESERVED else "node"

@@ -1,0 +1,150 @@
+"""The brief: what is sent, immutable once accepted, signed by its node over canonical bytes."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from claudemail.errors import BriefTooLarge, InvalidInput
+from claudemail.model.ids import REF
+from claudemail.text import plural, scrub, scrub_line
+
+MAX_BRIEF_BYTES = 256 * 1024
+"""The size limit of title, body, actions and labels together, in bytes of UTF-8."""
+MAX_TITLE = 200
+MAX_ACTIONS = 64
+MAX_ACTION_TEXT = 500
+MAX_LABELS = 16
+SIGNED_AS = b"claudemail brief v1\n"
+"""What a brief signature covers before the canonical bytes, so that no other kind of signature can pass for one."""
+
+
+class Priority(StrEnum):
+    """How soon a brief or an action wants attention."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+    @property
+    def rank(self) -> int:
+        """A number that grows with urgency, from 0."""
+        return list(Priority).index(self)
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Line = Annotated[str, AfterValidator(scrub_line)]
+Millis = Annotated[int, Field(ge=0, lt=10**14)]
+"""Unix time in milliseconds."""
+
+
+class ActionItem(BaseModel):
+    """Something a brief asks for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
+    assignee: Name | None = None
+    priority: Priority = Priority.NORMAL
+    due: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+
+
+class Sender(BaseModel):
+    """Who wrote a brief: a callsign, an instance or an operator, and the node that vouches for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Name
+    instance: Name | None = None
+    node: Name
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.node})"
+
+
+class Draft(BaseModel):
+    """A brief that someone wants to send, as it comes in at the door."""
+
+    model_config = ConfigDict(frozen=True)
+
+    to: list[str]
+    title: Annotated[Line, Field(min_length=1, max_length=MAX_TITLE)]
+    body: Annotated[str, AfterValidator(scrub)] = ""
+    actions: Annotated[list[ActionItem], Field(max_length=MAX_ACTIONS)] = []
+    priority: Priority = Priority.NORMAL
+    due: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    expires: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    labels: Annotated[list[Name], Field(max_length=MAX_LABELS)] = []
+    reply_to: Annotated[str, Field(max_length=64)] | None = None
+    key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("actions", mode="before")
+    @classmethod
+    def _plain_actions(cls, value: object) -> object:
+        items = [value] if isinstance(value, str | dict) else value
+        if isinstance(items, list):
+            return [{"text": item} if isinstance(item, str) else item for item in items]
+        return items
+
+
+class Brief(BaseModel):
+    """A brief as it was accepted. Field for field what its node signed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: Uuid
+    ref: Annotated[str, Field(pattern=f"^{REF.pattern}$")]
+    stamp: Annotated[str, Field(pattern=r"^\d{14}-\d{5}-[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    at: Millis
+    sender: Sender
+    to: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_@-]{1,130}$")]], Field(min_length=1, max_length=64)]
+    title: Annotated[Line, Field(min_length=1, max_length=MAX_TITLE)]
+    body: Annotated[str, AfterValidator(scrub)]
+    actions: Annotated[list[ActionItem], Field(max_length=MAX_ACTIONS)] = []
+    priority: Priority = Priority.NORMAL
+    due: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$")
+    expires: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$")
+    labels: Annotated[list[Name], Field(max_length=MAX_LABELS)] = []
+    thread: Uuid
+    reply_to: Uuid | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, as JSON has them."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def canonical(fields: dict[str, Any]) -> str:
+    """Return the one JSON text of `fields`, pure ASCII: keys sorted, no spaces. Signatures are over these bytes.
+
+    A brief that came from elsewhere keeps the fields that this version does not know: they were signed too.
+    """
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def check_size(title: str, body: str, actions: list[ActionItem], labels: list[str]) -> None:
+    """Raise BriefTooLarge, naming size and limit, if these together are over the limit."""
+    size = sum(len(part.encode()) for part in (title, body, *labels, *(action.text for action in actions)))
+    if size > MAX_BRIEF_BYTES:
+        raise BriefTooLarge(
+            f"The brief is {plural(size, 'byte')}; the limit is 256 KiB ({MAX_BRIEF_BYTES} bytes)."
+        )
+
+
+def invalid(error: Exception, what: str) -> InvalidInput:
+    """Return an InvalidInput that says in one line what pydantic found wrong with `what`."""
+    found = []
+    for detail in getattr(error, "errors", list)():
+        where = ".".join(str(part) for part in detail["loc"])
+        found.append(f"{where}: {scrub_line(str(detail['msg']))}" if where else scrub_line(str(detail["msg"])))
+    listed = "; ".join(found[:5]) or scrub_line(str(error))[:200]
+    return InvalidInput(f"{what} is not as it should be: {listed}.", remedy="Correct that and try again.")

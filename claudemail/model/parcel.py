@@ -1,0 +1,92 @@
+"""Parcels: what nodes exchange, and the answers to them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from claudemail.model.brief import Line, Name, Uuid
+
+MAX_BATCH = 64
+MAX_BATCH_BYTES = 512 * 1024
+MAX_REQUEST_BYTES = 1024 * 1024
+"""A batch holds at most 64 parcels or 512 KiB, a larger parcel travels alone, and no request is over 1 MiB."""
+
+
+class ParcelKind(StrEnum):
+    """What is in a parcel."""
+
+    BRIEF = "brief"
+    RECEIPTS = "receipts"
+
+
+class Parcel(BaseModel):
+    """One thing for one node, with its place in the lane.
+
+    The body of a brief parcel is `{"brief": fields, "signature": base64, "for": [names on the receiving node]}`; that of a
+    receipts parcel is `{"receipts": [...]}`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    seq: Annotated[int, Field(ge=1, lt=2**53)]
+    id: Uuid
+    kind: Annotated[str, Field(max_length=32)]
+    body: dict[str, Any]
+
+
+class Batch(BaseModel):
+    """Parcels in lane order, all of one epoch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    parcels: Annotated[list[Parcel], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class Refusal(BaseModel):
+    """A parcel that the receiver will never take, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seq: int
+    code: Annotated[str, Field(max_length=64)]
+    reason: Annotated[Line, Field(max_length=500)]
+
+
+class Answer(BaseModel):
+    """How far the receiver has the lane, durably, and what it refused of this batch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    have: Annotated[int, Field(ge=0)]
+    refused: list[Refusal] = []
+
+
+class LaneError(StrEnum):
+    """Why the receiver did not take a batch at all (HTTP status 409)."""
+
+    GAP = "gap"
+    """It lacks parcels before these: send again from `have + 1`."""
+    CONFLICT = "conflict"
+    """It knows another parcel at one of these places: the sender's history was set back, a new epoch is due."""
+
+
+class Setback(BaseModel):
+    """A 409 answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: LaneError
+    have: Annotated[int, Field(ge=0)]
+
+
+class Origin(BaseModel):
+    """Who sent a request, as far as its signature tells."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node: Name
+    verified: bool

@@ -1,0 +1,84 @@
+"""The roster: who is there, where, since when and how much they have read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from claudemail.model.brief import Line, Millis, Name
+
+
+class Liveness(StrEnum):
+    """How lately something was heard of."""
+
+    LIVE = "live"
+    LATE = "late"
+    STALE = "stale"
+    AWAY = "away"
+    """Known, but with no session now."""
+
+
+class Presence(BaseModel):
+    """One callsign, or an instance without callsigns, on one node."""
+
+    model_config = ConfigDict(frozen=True)
+
+    instance: Name
+    callsign: Name | None = None
+    pid: Annotated[int, Field(ge=0)] | None = None
+    project: Annotated[Line, Field(max_length=200)] | None = None
+    """The name of the project folder."""
+    live: bool = False
+    since: Millis | None = None
+    """When the session came, or for one that is gone, when it was last seen."""
+    unread: Annotated[int, Field(ge=0)] = 0
+    received: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def name(self) -> str:
+        """What mail reaches it by."""
+        return self.callsign or self.instance
+
+    @property
+    def read_coverage(self) -> float:
+        """The share of its mail that has been read, 0 to 1; 1 for an empty mailbox."""
+        return 1.0 if not self.received else (self.received - self.unread) / self.received
+
+
+class Heartbeat(BaseModel):
+    """What a node tells a peer of itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Annotated[Line, Field(max_length=40)]
+    at: Millis
+    roster: Annotated[list[Presence], Field(max_length=2_000)]
+
+
+class PeerState(BaseModel):
+    """What this node knows of another."""
+
+    model_config = ConfigDict(frozen=True)
+
+    node: str
+    heard_at: int | None = None
+    """When it was last in contact, in either direction; Unix milliseconds."""
+    rtt_ms: float | None = None
+    skew_ms: int | None = None
+    """How far its clock is ahead of ours."""
+    version: str | None = None
+    verified: bool = False
+    error: str | None = None
+    """What went wrong the last time, None when nothing did."""
+    failing_since: int | None = None
+    retry_at: int | None = None
+    roster: list[Presence] = []
+
+
+def liveness(heard_at: int | None, now: int, interval_ms: int) -> Liveness:
+    """Return how fresh a node is: live within two heartbeat intervals, late within five, else stale."""
+    if heard_at is None or now - heard_at > 5 * interval_ms:
+        return Liveness.STALE
+    return Liveness.LIVE if now - heard_at <= 2 * interval_ms else Liveness.LATE

@@ -1,0 +1,119 @@
+"""The desk: what every use-case works with."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from claudemail.clock import HybridClock, WallClock
+from claudemail.config import Config
+from claudemail.model.roster import PeerState, Presence
+from claudemail.office.directory import Directory
+from claudemail.store import entries, leases, registry
+from claudemail.store.database import Database
+
+if TYPE_CHECKING:
+    from claudemail.keys import NodeKey
+
+
+class Desk:
+    """This node's configuration, databases, clock and key."""
+
+    def __init__(self, config: Config, mail: Database, registry: Database, wall: WallClock) -> None:
+        self.config = config
+        self.mail = mail
+        self.registry = registry
+        self.wall = wall
+        self._clock = HybridClock(config.node_id, wall)
+        self._key: NodeKey | None = None
+        self._peers: dict[str, PeerState] | None = None
+        self._forget_peers = registry.subscribe(self._peers_changed)
+
+    @property
+    def key(self) -> NodeKey:
+        """The node's key; loaded on first use, since cryptography costs 40 ms to import."""
+        if self._key is None:
+            from claudemail.keys import NodeKey
+
+            self._key = NodeKey.load_or_create(Path(self.config.state_dir))
+        return self._key
+
+    async def peers(self) -> dict[str, PeerState]:
+        """Return what is known of each peer, from memory while the registry does not change."""
+        if self._peers is None:
+            self._peers = await self.registry.read(registry.peers)
+        return self._peers
+
+    async def directory(self) -> Directory:
+        """Return every name in the fleet."""
+        peers = await self.peers()
+        return await self.mail.read(lambda connection: self.directory_in(connection, peers))
+
+    def directory_in(self, connection: sqlite3.Connection, peers: dict[str, PeerState]) -> Directory:
+        """Return every name in the fleet, as a transaction sees it."""
+        return Directory(self.config, self.presences(connection, counted=False), peers)
+
+    def presences(self, connection: sqlite3.Connection, *, counted: bool = True) -> list[Presence]:
+        """Return everyone on this node: instances, their callsigns, and the names that sessions took beyond them.
+
+        Args:
+            connection: the mail database.
+            counted: count each one's mail too.
+        """
+        held = {lease.callsign.lower(): lease for lease in leases.all_leases(connection)}
+        found = []
+        for instance in self.config.instances_on(self.config.node_id):
+            found.append(self._presence(connection, instance.id, None, held.pop(instance.id.lower(), None), counted))
+            for sign in instance.callsigns:
+                if sign.lower() != instance.id.lower():
+                    found.append(self._presence(connection, instance.id, sign, held.pop(sign.lower(), None), counted))
+        for lease in held.values():
+            found.append(self._presence(connection, lease.instance, lease.callsign, lease, counted))
+        return found
+
+    def _presence(
+        self, connection: sqlite3.Connection, instance: str, callsign: str | None, lease: leases.Lease | None, counted: bool  # noqa: FBT001
+    ) -> Presence:
+        unread, received = entries.counts(connection, [callsign or instance]) if counted else ({}, 0)
+        live = lease is not None and lease.ended_at is None and is_running(lease.pid)
+        return Presence(
+            instance=instance,
+            callsign=callsign,
+            pid=lease.client_pid if lease is not None and live else None,
+            project=lease.project if lease is not None and live else None,
+            live=live,
+            since=None if lease is None else (lease.since if live else lease.ended_at or lease.seen_at),
+            unread=sum(unread.values()),
+            received=received,
+        )
+
+    def stamp(self, connection: sqlite3.Connection) -> str:
+        """Return a new stamp, later than every one that any process of this node made; inside a write transaction."""
+        row = connection.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()
+        if row is not None:
+            self._clock.observe(row["value"])
+        stamp = self._clock.stamp()
+        connection.execute("INSERT INTO meta VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = ?1", (stamp,))
+        return stamp
+
+    def _peers_changed(self) -> None:
+        self._peers = None
+
+    async def close(self) -> None:
+        """Close both databases."""
+        self._forget_peers()
+        await self.mail.close()
+        await self.registry.close()
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process of this number exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

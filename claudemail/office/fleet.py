@@ -1,0 +1,114 @@
+"""The fleet: the roster of everyone, and the state of this node."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from claudemail import __version__
+from claudemail.model.roster import Liveness, PeerState, Presence, liveness
+from claudemail.model.views import LaneView, NodeView, RosterView, StatusView
+from claudemail.office.desk import Desk
+from claudemail.running import read_notice
+from claudemail.store import entries, outbox
+
+_MOST_DEAD = 20
+
+
+async def roster(desk: Desk) -> RosterView:
+    """Return everyone in the fleet, as far as this node knows."""
+    now = desk.wall()
+    peers = await desk.peers()
+    config = desk.config
+    own = await desk.mail.read(desk.presences)
+    nodes = []
+    for node in config.nodes:
+        here = node.id == config.node_id
+        state = peers.get(node.id, PeerState(node=node.id))
+        known = {presence.name: presence for presence in (own if here else state.roster)}
+        nodes.append(
+            NodeView(
+                node=node.id,
+                url=node.url,
+                here=here,
+                liveness=Liveness.LIVE if here else liveness(state.heard_at, now, config.heartbeat_interval_ms),
+                heard_at=now if here else state.heard_at,
+                presences=list(known.values()) or _expected(desk, node.id),
+            )
+        )
+    return RosterView(at=now, nodes=nodes)
+
+
+def _expected(desk: Desk, node_id: str) -> list[Presence]:
+    """Return who the config says is on a node that was never heard of."""
+    return [
+        Presence(instance=instance.id, callsign=callsign)
+        for instance in desk.config.instances_on(node_id)
+        for callsign in instance.callsigns or (None,)
+    ]
+
+
+async def status(desk: Desk) -> StatusView:
+    """Return the state of this node."""
+    peers = await desk.peers()
+    now = desk.wall()
+    config = desk.config
+
+    def work(connection: sqlite3.Connection) -> StatusView:
+        waiting, buried = outbox.waiting(connection), outbox.dead_counts(connection)
+        unread, _ = entries.counts(connection, None)
+        notice = read_notice(config.state_dir)
+        total, sent = connection.execute(
+            "SELECT (SELECT count(*) FROM briefs), (SELECT count(DISTINCT brief) FROM recipients)"
+        ).fetchone()
+        lanes = []
+        for node in config.peers:
+            state = peers.get(node.id, PeerState(node=node.id))
+            count, oldest = waiting.get(node.id, (0, None))
+            lanes.append(
+                LaneView(
+                    node=node.id,
+                    url=node.url,
+                    waiting=count,
+                    oldest_at=oldest,
+                    dead=buried.get(node.id, 0),
+                    liveness=liveness(state.heard_at, now, config.heartbeat_interval_ms),
+                    heard_at=state.heard_at,
+                    error=state.error,
+                    retry_at=state.retry_at,
+                    version=state.version,
+                    skew_ms=state.skew_ms,
+                    rtt_ms=state.rtt_ms,
+                    verified=state.verified,
+                )
+            )
+        return StatusView(
+            node=config.node_id,
+            version=__version__,
+            at=now,
+            briefs=total,
+            unread=sum(unread.values()),
+            sent=sent,
+            gateway_pid=notice.pid if notice else None,
+            listening=notice.listening if notice else None,
+            listen_error=notice.listen_error if notice else None,
+            lanes=lanes,
+            dead_letters=outbox.dead(connection, _MOST_DEAD),
+            disk_free=_free(config.state_dir),
+            database_bytes=_size(config.db_path),
+            sqlite=sqlite3.sqlite_version,
+            allow_unsigned=config.allow_unsigned,
+            warnings=list(config.warnings),
+        )
+
+    return await desk.mail.read(work)
+
+
+def _free(folder: str) -> int:
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
+
+
+def _size(path: str) -> int:
+    return sum(part.stat().st_size for part in (Path(path), Path(f"{path}-wal")) if part.exists())

@@ -1,0 +1,175 @@
+"""The front of the office: open it, and ask."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from claudemail.clock import WallClock, wall_ms
+from claudemail.config import Config
+from claudemail.errors import StoreForeign
+from claudemail.model.brief import Draft
+from claudemail.model.views import BriefView, CheckView, DigestView, InboxPage, RosterView, SendResult, StatusView
+from claudemail.office import fleet, reading, sending
+from claudemail.office import party as parties
+from claudemail.office.desk import Desk
+from claudemail.office.directory import Directory
+from claudemail.office.party import Party
+from claudemail.office.transit import Transit
+from claudemail.store import leases
+from claudemail.store.database import MAIL, REGISTRY, Database
+
+PAGE = 20
+
+
+class Office:
+    """All use-cases of one node. Use `async with await Office.open(config) as office`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.config = desk.config
+        self.transit = Transit(desk)
+        """The mailroom for the mesh."""
+
+    @classmethod
+    async def open(cls, config: Config, *, wall: WallClock = wall_ms) -> Office:
+        """Open this node's databases, made if need be.
+
+        Raises:
+            StoreError: one of them cannot be opened, or belongs to another node.
+        """
+        mail = await Database.open(Path(config.db_path), MAIL)
+        try:
+            # A power cut may cost the registry its last heartbeats, which are worth nothing by then.
+            registry = await Database.open(Path(config.registry_db_path), REGISTRY, durable=False)
+        except BaseException:
+            await mail.close()
+            raise
+        office = cls(Desk(config, mail, registry, wall))
+        try:
+            await office._check_owner()
+        except BaseException:
+            await office.close()
+            raise
+        return office
+
+    async def __aenter__(self) -> Office:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what is being written and close."""
+        await self._desk.close()
+
+    async def _check_owner(self) -> None:
+        """Mark a new database as this node's; refuse one that is another's: their lanes would mix."""
+
+        def owner(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'node'").fetchone()
+            return None if row is None else row["value"]
+
+        def mark(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO meta VALUES ('node', ?) ON CONFLICT DO NOTHING", (self.config.node_id,)
+            )
+
+        found = await self._desk.mail.read(owner)
+        if found is None:
+            await self._desk.mail.write(mark)
+        elif found != self.config.node_id:
+            raise StoreForeign(f"{self.config.db_path} belongs to node {found}, and this is {self.config.node_id}.")
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have `listener` called in the event loop whenever mail or roster may have changed, whichever process did it.
+
+        Returns:
+            A function that ends it.
+        """
+        end_mail, end_registry = self._desk.mail.subscribe(listener), self._desk.registry.subscribe(listener)
+
+        def unsubscribe() -> None:
+            end_mail()
+            end_registry()
+
+        return unsubscribe
+
+    async def directory(self) -> Directory:
+        """Return every name in the fleet."""
+        return await self._desk.directory()
+
+    def operator(self) -> Party:
+        """Return the operator of this node."""
+        return parties.operator(self.config)
+
+    async def party(self, name: str | None) -> Party:
+        """Return the party of that name on this node; the operator for None.
+
+        Raises:
+            UnknownName: there is none of that name here.
+        """
+        return self.operator() if name is None else parties.named(await self.directory(), name)
+
+    async def claim(
+        self, callsign: str, instance: str, *, holder: str, pid: int, client_pid: int, session_id: str | None, project: str | None
+    ) -> Party:
+        """Give a callsign to a session that holds its lock; return the party it acts as."""
+        now = self._desk.wall()
+
+        def work(connection: sqlite3.Connection) -> int:
+            return leases.claim(
+                connection,
+                callsign,
+                instance,
+                holder=holder,
+                pid=pid,
+                client_pid=client_pid,
+                session_id=session_id,
+                project=project,
+                now=now,
+            )
+
+        epoch = await self._desk.mail.write(work)
+        return parties.session(self.config, callsign, instance, epoch)
+
+    async def release(self, party: Party) -> None:
+        """Note that a session has gone."""
+        now, epoch = self._desk.wall(), party.epoch
+        if epoch is not None:
+            await self._desk.mail.write(lambda connection: leases.end(connection, party.name, epoch, now))
+
+    async def send(self, party: Party, draft: Draft) -> SendResult:
+        """Accept a brief: see `sending.send`."""
+        return await sending.send(self._desk, party, draft)
+
+    async def check(self, party: Party) -> CheckView:
+        """Return unread mail, counted; nothing is marked."""
+        return await reading.check(self._desk, party)
+
+    async def inbox(
+        self, mailboxes: Sequence[str] | None, *, unread: bool = False, limit: int = PAGE, before: int | None = None
+    ) -> InboxPage:
+        """Return part of these mailboxes (None: all of the node), newest first; `before` is a page's cursor."""
+        return await reading.inbox(self._desk, mailboxes, unread=unread, limit=limit, before=before)
+
+    async def read(self, party: Party, word: str) -> BriefView:
+        """Return a brief in full, by ref, number or id; `shown` marks it read: see `reading.read`."""
+        return await reading.read(self._desk, party, word)
+
+    async def digest(self, party: Party, most_chars: int = reading.DIGEST_CHARS) -> DigestView:
+        """Return unread briefs summarised; `shown` marks them read: see `reading.digest`."""
+        return await reading.digest(self._desk, party, most_chars)
+
+    async def shown(self, party: Party, numbers: Sequence[int]) -> None:
+        """Mark briefs read that have been shown, and send receipts: see `reading.shown`."""
+        await reading.shown(self._desk, party, numbers)
+
+    async def status(self) -> StatusView:
+        """Return the state of this node."""
+        return await fleet.status(self._desk)
+
+    async def roster(self) -> RosterView:
+        """Return everyone in the fleet, as far as this node knows."""
+        return await fleet.roster(self._desk)

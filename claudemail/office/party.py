@@ -1,0 +1,67 @@
+"""Whom a face acts for."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from claudemail.config import OPERATOR, Config
+from claudemail.errors import UnknownName
+from claudemail.model.brief import Sender
+from claudemail.office.directory import Directory, Kind, nearest
+
+
+class Party(BaseModel):
+    """A callsign, an instance or the operator of this node, as sender and as reader."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    instance: str | None
+    node: str
+    mailboxes: tuple[str, ...]
+    """The mailboxes whose mail is theirs: a callsign's own and its instance's."""
+    epoch: int | None = None
+    """The lease that a session's writes carry; None for people at the console or the command line."""
+
+    @property
+    def sender(self) -> Sender:
+        """This party as the sender of a brief."""
+        return Sender(name=self.name, instance=self.instance, node=self.node)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it may look into every mailbox of the node, without marking anything read."""
+        return self.name == OPERATOR
+
+
+def operator(config: Config) -> Party:
+    """Return the operator of this node."""
+    return Party(name=OPERATOR, instance=None, node=config.node_id, mailboxes=(OPERATOR,))
+
+
+def session(config: Config, callsign: str, instance: str, epoch: int) -> Party:
+    """Return the party of a session that holds a callsign."""
+    boxes = tuple(dict.fromkeys((callsign, instance)))
+    return Party(name=callsign, instance=instance, node=config.node_id, mailboxes=boxes, epoch=epoch)
+
+
+def named(directory: Directory, name: str) -> Party:
+    """Return the party of a callsign or instance of this node.
+
+    Raises:
+        UnknownName: there is none of that name here.
+    """
+    here = directory.config.node_id
+    if name.lower() == OPERATOR:
+        return operator(directory.config)
+    for entry in directory.entries:
+        if entry.name.lower() == name.lower():
+            if entry.node != here:
+                raise UnknownName(
+                    f"{entry.name} is on {entry.node}, not on this node ({here}).",
+                    remedy=f"Run the command on {entry.node}.",
+                )
+            boxes = (entry.name,) if entry.kind is Kind.INSTANCE else (entry.name, entry.instance)
+            return Party(name=entry.name, instance=entry.instance, node=here, mailboxes=boxes)
+    known = [entry.name for entry in directory.entries if entry.node == here] + [OPERATOR]
+    raise UnknownName(f"There is no {name!r} on this node.", remedy=nearest(name, known))

@@ -1,0 +1,146 @@
+"""Reading: counts, lists, briefs in full, digests; and what has been shown is marked read, with a receipt to its sender."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from claudemail.errors import NotFound
+from claudemail.model.brief import Priority
+from claudemail.model.ids import new_id
+from claudemail.model.receipt import DeliveryState, Receipt
+from claudemail.model.views import BriefView, CheckView, DigestItem, DigestView, InboxPage, SenderCount
+from claudemail.office.desk import Desk
+from claudemail.office.party import Party
+from claudemail.office.sending import with_presence
+from claudemail.store import briefs, entries, leases, outbox, recipients
+
+DIGEST_CHARS = 8_000
+"""The size of a digest unless told otherwise: what an injected text may be, with some room (10,000)."""
+EXCERPT_CHARS = 600
+_MOST_DIGESTED = 50
+_MOST_SENDERS = 20
+_ITEM_OVERHEAD = 160
+
+
+async def check(desk: Desk, party: Party) -> CheckView:
+    """Return unread mail, counted; nothing is marked."""
+
+    def work(connection: sqlite3.Connection) -> CheckView:
+        unread, _ = entries.counts(connection, party.mailboxes)
+        senders = entries.unread_by_sender(connection, party.mailboxes) if unread else []
+        return CheckView(
+            unread=sum(unread.values()),
+            by_priority={priority: unread[priority] for priority in reversed(Priority) if priority in unread},
+            by_sender=[SenderCount(sender=name, count=count) for name, count in senders[:_MOST_SENDERS]],
+            oldest_at=entries.oldest_unread(connection, party.mailboxes) if unread else None,
+        )
+
+    return await desk.mail.read(work)
+
+
+async def inbox(
+    desk: Desk, mailboxes: Sequence[str] | None, *, unread: bool, limit: int, before: int | None
+) -> InboxPage:
+    """Return part of these mailboxes (None: all of the node), newest first."""
+
+    def work(connection: sqlite3.Connection) -> InboxPage:
+        rows = entries.page(connection, mailboxes, unread=unread, limit=limit + 1, before=before)
+        counts, _ = entries.counts(connection, mailboxes)
+        more = len(rows) > limit
+        return InboxPage(
+            rows=rows[:limit], unread=sum(counts.values()), cursor=rows[limit - 1].number if more and limit else None
+        )
+
+    return await desk.mail.read(work)
+
+
+async def read(desk: Desk, party: Party, word: str) -> BriefView:
+    """Return a brief in full. It is not marked read: call `shown` once it has been shown.
+
+    Raises:
+        NotFound: there is none that goes by `word`, or it is neither from nor to this party.
+    """
+    directory = await desk.directory()
+
+    def work(connection: sqlite3.Connection) -> BriefView:
+        row = briefs.find(connection, word)
+        held = entries.holders(connection, row["number"])
+        own = [entry for entry in held if entry["mailbox"] in party.mailboxes]
+        if not own and not party.is_operator and not _wrote(party, row):
+            raise NotFound(f"Brief {row['ref']} is neither from nor to {party.name}.")
+        return BriefView(
+            brief=briefs.load(row),
+            number=row["number"],
+            verified=bool(row["verified"]),
+            mailboxes=[entry["mailbox"] for entry in held],
+            unread=any(entry["read_at"] is None for entry in own),
+            recipients=with_presence(recipients.states(connection, row["number"]), directory),
+            thread=briefs.thread(connection, row["thread"], but=row["number"]),
+        )
+
+    return await desk.mail.read(work)
+
+
+def _wrote(party: Party, row: sqlite3.Row) -> bool:
+    return bool(
+        row["node"] == party.node and (row["sender"] == party.name or (row["instance"] or "") in party.mailboxes)
+    )
+
+
+async def digest(desk: Desk, party: Party, most_chars: int) -> DigestView:
+    """Return unread briefs within about `most_chars`, the most pressing first. Call `shown` with what was shown."""
+
+    def work(connection: sqlite3.Connection) -> DigestView:
+        items: list[DigestItem] = []
+        size = 0
+        for row in entries.most_pressing(connection, party.mailboxes, _MOST_DIGESTED):
+            brief = briefs.load(briefs.find(connection, row.id))
+            whole = len(brief.body) <= EXCERPT_CHARS
+            excerpt = brief.body if whole else brief.body[:EXCERPT_CHARS].rstrip() + "…"
+            size += _ITEM_OVERHEAD + len(row.title) + len(excerpt) + sum(len(action.text) for action in brief.actions)
+            if items and size > most_chars:
+                break
+            items.append(DigestItem(row=row, excerpt=excerpt, whole=whole, actions=brief.actions))
+        counts, _ = entries.counts(connection, party.mailboxes)
+        return DigestView(items=items, remaining=sum(counts.values()) - len(items))
+
+    return await desk.mail.read(work)
+
+
+async def shown(desk: Desk, party: Party, numbers: Sequence[int]) -> None:
+    """Mark briefs read that have been shown to this party, and send receipts to those who wrote them.
+
+    Raises:
+        LeaseLost: the callsign is another session's now; nothing is marked.
+        StoreError: nothing is marked.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        if party.epoch is not None:
+            leases.check(connection, party.name, party.epoch)
+        now = desk.wall()
+        notes: dict[str, list[Receipt]] = {}
+        for number in numbers:
+            row = connection.execute("SELECT id, node FROM briefs WHERE number = ?", (number,)).fetchone()
+            for mailbox in entries.mark_read(connection, party.mailboxes, number, party.name, now):
+                receipt = Receipt(
+                    brief_id=row["id"], recipient=mailbox, state=DeliveryState.READ, at=now, by=party.name
+                )
+                notes.setdefault(row["node"], []).append(receipt)
+        send_receipts(desk, connection, notes, now)
+
+    if numbers:
+        await desk.mail.write(work)
+
+
+def send_receipts(desk: Desk, connection: sqlite3.Connection, notes: dict[str, list[Receipt]], now: int) -> None:
+    """Give receipts to the nodes that sent the briefs: this one at once, others by their lanes."""
+    here = desk.config.node_id
+    peers = {node.id for node in desk.config.peers}
+    for node, receipts in notes.items():
+        if node == here:
+            for receipt in receipts:
+                recipients.receipt(connection, here, receipt)
+        elif node in peers:
+            outbox.enqueue_receipts(connection, node, new_id(now), receipts, now)

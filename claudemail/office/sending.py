@@ -1,0 +1,155 @@
+"""Sending: a brief is accepted once it, and a place in the lane to each of its recipients' nodes, are durable together."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+
+from claudemail.errors import InvalidInput, KeyReused
+from claudemail.model import address
+from claudemail.model.brief import SIGNED_AS, Brief, Draft, canonical, check_size
+from claudemail.model.ids import new_id
+from claudemail.model.receipt import RecipientState
+from claudemail.model.roster import PeerState
+from claudemail.model.views import SendResult
+from claudemail.office.desk import Desk
+from claudemail.office.directory import Directory, Entry
+from claudemail.office.party import Party
+from claudemail.store import briefs, entries, leases, outbox, recipients
+
+
+async def send(desk: Desk, party: Party, draft: Draft) -> SendResult:
+    """Accept a brief. It is durable when this returns.
+
+    Raises:
+        InvalidInput: it does not fit, or is too large.
+        UnknownName: a recipient is not known.
+        NotFound: the brief it replies to is not here.
+        KeyReused: its key stands for a brief with other content.
+        LeaseLost: the sender's callsign is another session's now.
+        StoreError: it could not be stored.
+    """
+    check_size(draft.title, draft.body, draft.actions, draft.labels)
+    if not draft.to and draft.reply_to is None:
+        raise InvalidInput("No recipient is given.", remedy="Name a callsign, an instance, @node or all.")
+    to = address.parse(draft.to) if draft.to else ()
+    peers = await desk.peers()
+    _ = desk.key  # made before the transaction: the first one of a node is written to disk
+    return await desk.mail.write(lambda connection: _accept(desk, connection, party, draft, to, peers))
+
+
+def _accept(
+    desk: Desk,
+    connection: sqlite3.Connection,
+    party: Party,
+    draft: Draft,
+    to: tuple[address.Address, ...],
+    peers: dict[str, PeerState],
+) -> SendResult:
+    if party.epoch is not None:
+        leases.check(connection, party.name, party.epoch)
+    directory = desk.directory_in(connection, peers)
+    digest = hashlib.sha256(draft.model_dump_json(exclude={"key"}).encode()).hexdigest()
+    if draft.key is not None:
+        row = connection.execute(
+            "SELECT k.digest, b.* FROM send_keys k JOIN briefs b ON b.number = k.brief WHERE k.sender = ? AND k.key = ?",
+            (party.name, draft.key),
+        ).fetchone()
+        if row is not None:
+            if row["digest"] != digest:
+                raise KeyReused(f"The key {draft.key!r} already stands for brief {row['ref']}, which has other content.")
+            return _result(connection, row, directory, repeated=True)
+    parent = None if draft.reply_to is None else briefs.find(connection, draft.reply_to)
+    if not to and parent is not None:
+        to = (address.Address(name=parent["sender"], node=parent["node"]),)
+    chosen = directory.resolve(to, but=party.name)
+    brief = _compose(desk, connection, party, draft, to, parent)
+    number = _store(desk, connection, brief, chosen)
+    if draft.key is not None:
+        connection.execute("INSERT INTO send_keys VALUES (?, ?, ?, ?)", (party.name, draft.key, digest, number))
+    return _result(connection, briefs.find(connection, brief.id), directory, repeated=False)
+
+
+def _compose(
+    desk: Desk,
+    connection: sqlite3.Connection,
+    party: Party,
+    draft: Draft,
+    to: Sequence[address.Address],
+    parent: sqlite3.Row | None,
+) -> Brief:
+    now = desk.wall()
+    id = new_id(now)
+    return Brief(
+        id=id,
+        ref=briefs.new_ref(connection, id),
+        stamp=desk.stamp(connection),
+        at=now,
+        sender=party.sender,
+        to=[str(one) for one in to],
+        title=draft.title,
+        body=_signed_off(draft.body, desk.config.signatures.get(party.name)),
+        actions=draft.actions,
+        priority=draft.priority,
+        due=draft.due,
+        expires=draft.expires,
+        labels=draft.labels,
+        thread=id if parent is None else parent["thread"],
+        reply_to=None if parent is None else parent["id"],
+    )
+
+
+def _signed_off(body: str, signature: str | None) -> str:
+    """Return the body with the sender's signature line at its end, once."""
+    body = body.rstrip()
+    if not signature or body.endswith(signature):
+        return body
+    return f"{body}\n\n{signature}" if body else signature
+
+
+def _store(desk: Desk, connection: sqlite3.Connection, brief: Brief, chosen: Sequence[Entry]) -> int:
+    text = canonical(brief.fields())
+    now = desk.wall()
+    signature = desk.key.sign(SIGNED_AS + text.encode())
+    number = briefs.insert(connection, brief, text, signature, verified=True, now=now)
+    here = desk.config.node_id
+    away: dict[str, list[str]] = {}
+    for entry in chosen:
+        recipients.add(connection, number, entry.name, entry.node, now=now, delivered=entry.node == here)
+        if entry.node == here:
+            entries.deliver(connection, entry.name, number, brief.priority)
+        else:
+            away.setdefault(entry.node, []).append(entry.name)
+    for node, names in away.items():
+        outbox.enqueue_brief(connection, node, new_id(now), number, names, len(text), now)
+    return number
+
+
+def _result(
+    connection: sqlite3.Connection, row: sqlite3.Row, directory: Directory, *, repeated: bool
+) -> SendResult:
+    states = recipients.states(connection, row["number"])
+    return SendResult(
+        id=row["id"],
+        ref=row["ref"],
+        number=row["number"],
+        title=row["title"],
+        recipients=with_presence(states, directory),
+        repeated=repeated,
+    )
+
+
+def with_presence(states: Sequence[RecipientState], directory: Directory) -> list[RecipientState]:
+    """Return the states with whether each recipient is there, and since when it is not.
+
+    An instance is there when one of its sessions is; of an operator nobody knows.
+    """
+    shown = []
+    for state in states:
+        group = [e for e in directory.entries if e.node == state.node and state.name in (e.name, e.instance)]
+        seen = [entry.seen_at for entry in group if entry.seen_at is not None]
+        live = any(entry.live for entry in group) if group else None
+        away_since = max(seen) if seen and live is False else None
+        shown.append(state.model_copy(update={"live": live, "away_since": away_since}))
+    return shown

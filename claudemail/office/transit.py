@@ -1,0 +1,218 @@
+"""Transit: what the mesh takes out of the store and puts into it. `Transit` is the mailroom that lanes and gateway work with."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from claudemail import __version__
+from claudemail.errors import ClaudeMailError, PeerRefused
+from claudemail.model.brief import SIGNED_AS, Brief, canonical, check_size, invalid
+from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, ParcelKind, Refusal, Setback
+from claudemail.model.receipt import DeliveryState, Receipt
+from claudemail.model.roster import Heartbeat, PeerState
+from claudemail.office.desk import Desk
+from claudemail.office.directory import Directory
+from claudemail.office.reading import send_receipts
+from claudemail.store import briefs, entries, inbound, outbox, recipients, registry
+
+_RECEIPTS = TypeAdapter(list[Receipt])
+_NAMES = TypeAdapter(list[str])
+_MOST_PRESENCES = 2_000
+
+
+class _Examined(NamedTuple):
+    """A parcel that was looked at before the transaction: what is in it, or why it will never be taken."""
+
+    parcel: Parcel
+    brief: Brief | None = None
+    canonical: str = ""
+    signature: str = ""
+    verified: bool = False
+    names: tuple[str, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    refusal: Refusal | None = None
+
+
+class Transit:
+    """This node's mailroom."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._keys = {node.id: node.public_key for node in desk.config.nodes}
+
+    async def take_in(self, origin: Origin, batch: Batch) -> Answer | Setback:
+        """Take a peer's parcels in; when this returns, what the answer says is durable.
+
+        Raises:
+            PeerRefused: a brief claims to be from another node than the one that signed the request.
+            StoreError: nothing was taken.
+        """
+        examined = [self._examine(origin, parcel) for parcel in batch.parcels]
+        peers = await self._desk.peers()
+        return await self._desk.mail.write(lambda connection: self._commit(connection, origin, batch, examined, peers))
+
+    def _commit(
+        self,
+        connection: sqlite3.Connection,
+        origin: Origin,
+        batch: Batch,
+        examined: list[_Examined],
+        peers: dict[str, PeerState],
+    ) -> Answer | Setback:
+        have = inbound.have(connection, origin.node, batch.epoch)
+        if batch.parcels[0].seq > have + 1:
+            return Setback(error=LaneError.GAP, have=have)
+        directory = self._desk.directory_in(connection, peers)
+        now = self._desk.wall()
+        refused: list[Refusal] = []
+        for item in examined:
+            parcel = item.parcel
+            before = inbound.known(connection, parcel.id, origin.node)
+            if before is None and parcel.seq <= have:
+                return Setback(error=LaneError.CONFLICT, have=have)
+            if before is None:
+                refusal = item.refusal or self._put(connection, origin, item, directory, now)
+                code, reason = (refusal.code, refusal.reason) if refusal else (None, None)
+                inbound.note(connection, parcel.id, origin.node, now, refused=code, reason=reason)
+            elif before.refused is not None:
+                refusal = Refusal(seq=parcel.seq, code=before.refused, reason=before.reason or "")
+            else:
+                refusal = None
+            if refusal is not None:
+                refused.append(refusal)
+        last = max(have, batch.parcels[-1].seq)
+        inbound.advance(connection, origin.node, batch.epoch, last, now)
+        return Answer(have=last, refused=refused)
+
+    def _put(
+        self, connection: sqlite3.Connection, origin: Origin, item: _Examined, directory: Directory, now: int
+    ) -> Refusal | None:
+        if item.brief is None:
+            for receipt in item.receipts:
+                recipients.receipt(connection, origin.node, receipt)
+            return None
+        boxes = {name: directory.here(name) for name in item.names}
+        lost = [name for name, box in boxes.items() if box is None]
+        node = self._desk.config.node_id
+        if len(lost) == len(boxes):
+            return _refuse(item.parcel, "unknown_name", f"Nobody on {node} is called {' or '.join(lost)}.")
+        row = connection.execute("SELECT number, node FROM briefs WHERE id = ?", (item.brief.id,)).fetchone()
+        if row is not None and row["node"] != origin.node:
+            return _refuse(item.parcel, "id_taken", "A brief of another node has this id.")
+        if row is None:
+            number = briefs.insert(
+                connection, item.brief, item.canonical, item.signature, verified=item.verified, now=now
+            )
+        else:
+            number = row["number"]
+        for box in boxes.values():
+            if box is not None:
+                entries.deliver(connection, box, number, item.brief.priority)
+        failed = [
+            Receipt(brief_id=item.brief.id, recipient=name, state=DeliveryState.FAILED, at=now,
+                    reason=f"Nobody on {node} is called {name}.")
+            for name in lost
+        ]  # fmt: skip
+        send_receipts(self._desk, connection, {origin.node: failed} if failed else {}, now)
+        return None
+
+    def _examine(self, origin: Origin, parcel: Parcel) -> _Examined:
+        try:
+            if parcel.kind == ParcelKind.RECEIPTS:
+                receipts = _RECEIPTS.validate_python(parcel.body.get("receipts"))
+                return _Examined(parcel, receipts=tuple(receipts))
+            if parcel.kind != ParcelKind.BRIEF:
+                reason = f"{self._desk.config.node_id} runs ClaudeMail {__version__}, which knows no {parcel.kind!r} parcels."
+                return _Examined(parcel, refusal=_refuse(parcel, "unknown_kind", reason))
+            return self._examine_brief(origin, parcel)
+        except ValidationError as error:
+            return _Examined(parcel, refusal=_refuse(parcel, "malformed", invalid(error, "The parcel").message))
+        except PeerRefused:
+            raise
+        except ClaudeMailError as error:
+            return _Examined(parcel, refusal=_refuse(parcel, error.code, error.message))
+
+    def _examine_brief(self, origin: Origin, parcel: Parcel) -> _Examined:
+        fields = parcel.body.get("brief")
+        brief = Brief.model_validate(fields)
+        assert isinstance(fields, dict)
+        if brief.sender.node != origin.node:
+            raise PeerRefused(f"{origin.node} sent a brief that claims to be from {brief.sender.node}.")
+        names = _NAMES.validate_python(parcel.body.get("for"))
+        check_size(brief.title, brief.body, brief.actions, brief.labels)
+        text, signature = canonical(fields), str(parcel.body.get("signature"))
+        key = self._keys.get(origin.node)
+        if key is not None:
+            from claudemail.keys import verify
+
+            if not verify(key, signature, SIGNED_AS + text.encode()):
+                reason = f"The signature of the brief is not by the key that {self._desk.config.node_id} knows."
+                return _Examined(parcel, refusal=_refuse(parcel, "bad_signature", reason))
+        return _Examined(parcel, brief, text, signature, key is not None and origin.verified, tuple(names))
+
+    async def next_batch(self, peer: str) -> Batch | None:
+        """Return what is to go to a peer next, or None."""
+        return await self._desk.mail.read(lambda connection: outbox.batch(connection, peer))
+
+    async def acknowledged(self, peer: str, epoch: str, answer: Answer) -> None:
+        """Take in a peer's answer: it has this much."""
+        now = self._desk.wall()
+
+        def work(connection: sqlite3.Connection) -> None:
+            last = outbox.last_seq(connection, peer, epoch)
+            outbox.acknowledge(connection, peer, epoch, answer.have, answer.refused, now)
+            if last is not None and answer.have > last:
+                # It has more than we ever sent: this database was set back, and would give its numbers out twice.
+                outbox.new_epoch(connection, peer, everything=False)
+
+        await self._desk.mail.write(work)
+
+    async def set_back(self, peer: str, epoch: str, setback: Setback) -> None:
+        """Take in a peer's answer that it could not take a batch: serve it again, or start a new epoch."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if setback.error is LaneError.GAP:
+                outbox.rearm(connection, peer, epoch, setback.have)
+            else:
+                outbox.new_epoch(connection, peer, everything=False)
+
+        await self._desk.mail.write(work)
+
+    async def contact(self, peer: str, *, verified: bool) -> None:
+        """Note that a peer was in contact."""
+        now = self._desk.wall()
+        await self._desk.registry.write(
+            lambda connection: registry.contact(connection, peer, verified=verified, now=now)
+        )
+
+    async def unreachable(self, peer: str, error: str, retry_at: int) -> None:
+        """Note why a peer could not be reached and when it is tried again (Unix milliseconds)."""
+        now = self._desk.wall()
+        await self._desk.registry.write(
+            lambda connection: registry.failure(connection, peer, error, retry_at, now)
+        )
+
+    async def own_heartbeat(self) -> Heartbeat:
+        """Return what this node says of itself."""
+        roster = await self._desk.mail.read(self._desk.presences)
+        roster.sort(key=lambda presence: not presence.live)
+        return Heartbeat(version=__version__, at=self._desk.wall(), roster=roster[:_MOST_PRESENCES])
+
+    async def heard(self, peer: str, beat: Heartbeat, *, verified: bool, rtt_ms: float | None) -> None:
+        """Take in what a peer says of itself."""
+        now = self._desk.wall()
+        await self._desk.registry.write(
+            lambda connection: registry.heartbeat(connection, peer, beat, verified=verified, rtt_ms=rtt_ms, now=now)
+        )
+
+    async def expire(self) -> None:
+        """Send what waited too long to dead letters."""
+        now = self._desk.wall()
+        await self._desk.mail.write(lambda connection: outbox.expire(connection, now))
+
+
+def _refuse(parcel: Parcel, code: str, reason: str) -> Refusal:
+    return Refusal(seq=parcel.seq, code=code, reason=reason[:500])

@@ -1,0 +1,136 @@
+"""The running gateway: its lock, the notice it puts up, and starting one on demand. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+
+from claudemail.errors import GatewayUnavailable
+from claudemail.sockets import gateway_socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from claudemail.config import Config
+
+ON_DEMAND = "on-demand"
+FOREGROUND = "run"
+LOG = "gateway.log"
+_LOCK = "gateway.lock"
+_NOTICE = "gateway.json"
+_HAND_OVER_S = 10.0
+
+
+class Notice:
+    """What a running gateway says of itself to the processes of its node."""
+
+    __slots__ = ("listen_error", "listening", "mode", "pid")
+
+    def __init__(self, pid: int, mode: str, listening: str | None, listen_error: str | None) -> None:
+        self.pid = pid
+        self.mode = mode
+        self.listening = listening
+        self.listen_error = listen_error
+
+
+def read_notice(state_dir: str) -> Notice | None:
+    """Return the notice of the gateway that is running on this node, or None when none is."""
+    if not is_held(state_dir):
+        return None
+    try:
+        with open(os.path.join(state_dir, _NOTICE), encoding="utf-8") as file:
+            data = json.load(file)
+        return Notice(int(data["pid"]), str(data["mode"]), data["listening"], data["listen_error"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_notice(state_dir: str, notice: Notice) -> None:
+    """Put up the notice, replaced whole."""
+    path = os.path.join(state_dir, _NOTICE)
+    draft = f"{path}.{os.getpid()}"
+    with open(draft, "w", encoding="utf-8") as file:
+        json.dump({key: getattr(notice, key) for key in Notice.__slots__}, file)
+    os.replace(draft, path)
+
+
+def is_held(state_dir: str) -> bool:
+    """Return whether a gateway holds this node's lock."""
+    try:
+        file = os.open(os.path.join(state_dir, _LOCK), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(file)
+    finally:
+        os.close(file)
+
+
+def take_lock(state_dir: str, mode: str) -> int | None:
+    """Return this node's gateway lock, held until the process ends; None when another gateway holds it.
+
+    One that a person or a service manager runs in the foreground takes over from one that was started on demand.
+    """
+    os.makedirs(state_dir, mode=0o700, exist_ok=True)
+    file = os.open(os.path.join(state_dir, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _HAND_OVER_S
+    asked = False
+    tries = 0
+    while not _try_lock(file):
+        tries += 1
+        other = read_notice(state_dir)
+        if mode == FOREGROUND and other is not None and other.mode == ON_DEMAND and time.monotonic() < deadline:
+            if not asked:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(other.pid, signal.SIGTERM)
+                asked = True
+        elif tries > 4:  # somebody may just be looking whether it is held
+            os.close(file)
+            return None
+        time.sleep(0.05)
+    return file
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def start(config: Config) -> None:
+    """Start a gateway that outlives this process, unless one is running. It does not wait for it to be ready."""
+    if is_held(config.state_dir):
+        return
+    os.makedirs(config.state_dir, mode=0o700, exist_ok=True)
+    log = os.open(
+        os.path.join(config.state_dir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
+    )
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "claudemail", "gateway", "--on-demand"],
+            {**os.environ, "CLAUDEMAIL_NODE": config.node_id},
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, nothing, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+        )
+    except OSError as error:
+        raise GatewayUnavailable(f"The gateway could not be started: {error}.") from error
+    finally:
+        os.close(log)
+        os.close(nothing)
+
+
+def socket_path(config: Config) -> str:
+    """Return where the gateway's socket is."""
+    return gateway_socket(config.state_dir)

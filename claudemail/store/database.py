@@ -1,0 +1,316 @@
+"""One SQLite database: opening, settings, migrations, reads, and writes that share a commit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from claudemail.errors import StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreFull
+from claudemail.store.bell import Bell
+from claudemail.store.filesystem import refuse_network_filesystem
+from claudemail.store.gate import Gate
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+"""What a transaction does. It runs in the database's thread and must not keep the connection."""
+
+MAX_GROUP = 256
+"""The most writes that share one commit, so that the gate is passed on every few milliseconds."""
+_WATCH_S = 1.0
+
+
+class Schema:
+    """A database's migrations: `NAME_0001.sql` and so on, each taking it from one `user_version` to the next."""
+
+    def __init__(self, *scripts: str) -> None:
+        self.scripts = scripts
+
+    @property
+    def version(self) -> int:
+        """The `user_version` of an up-to-date database."""
+        return len(self.scripts)
+
+    def text(self, version: int) -> str:
+        """Return the SQL that leads to `version`."""
+        return files("claudemail.store").joinpath("schema", self.scripts[version - 1]).read_text("utf-8")
+
+
+MAIL = Schema("0001.sql")
+REGISTRY = Schema("registry_0001.sql")
+
+
+class _Thread(aiosqlite.Connection):
+    """aiosqlite's thread and queue, given whole functions: one hop to the thread for a transaction, not one a statement."""
+
+    async def call(self, work: Work[T]) -> T:
+        result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        return result
+
+
+class Database:
+    """An open database. Use `async with Database.open(...)`, or call `close`."""
+
+    def __init__(self, path: Path, schema: Schema, *, durable: bool) -> None:
+        self.path = path
+        self._schema = schema
+        self._durable = durable
+        self._gate = Gate(path)
+        self._bell = Bell(path.parent)
+        self._reader: _Thread | None = None
+        self._writer: _Thread | None = None
+        self._pending: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    @classmethod
+    async def open(cls, path: Path, schema: Schema, *, durable: bool = True) -> Database:
+        """Open the database at `path`, made or migrated if need be.
+
+        Args:
+            path: the file; its folder is made too.
+            schema: what is to be in it.
+            durable: fsync every commit. Without it a power cut may lose the last commits, but never damages the file.
+
+        Raises:
+            StoreError: it is locked, damaged, from a newer version, on a network filesystem, or cannot be opened.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            refuse_network_filesystem(path.parent)
+            database = cls(path, schema, durable=durable)
+        except OSError as error:
+            raise StoreError(
+                f"The database {path} cannot be opened: {error.strerror}.", remedy="Check the folder and its permissions."
+            ) from error
+        try:
+            database._reader = await database._connect()
+            if await database._reader.call(_version) != schema.version:
+                await (await database._write_thread()).call(database._migrate)
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what is being written and close. Closing may checkpoint, so it passes the gate."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            asyncio.get_running_loop().remove_reader(self._bell.listen())
+        if self._flusher is not None:
+            await asyncio.wait([self._flusher])
+        for thread in (self._reader, self._writer):
+            if thread is not None:
+                await thread.call(self._close_connection)
+                await thread.close()
+        self._reader = self._writer = None
+        self._bell.close()
+        self._gate.close()
+
+    async def read(self, work: Work[T]) -> T:
+        """Return what `work` finds, all of it in one snapshot.
+
+        Raises:
+            StoreError: SQLite failed.
+        """
+        if self._reader is None:
+            raise StoreError("The database is closed.")
+        return await self._reader.call(lambda connection: _snapshot(connection, work))
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a write transaction and return its result once it is committed.
+
+        Writes that wait at the same time share one commit, and so one fsync, but not their fate: one that raises is
+        undone alone.
+
+        Raises:
+            StoreError: SQLite failed; nothing of this write was stored.
+            Exception: whatever `work` raised; nothing of this write was stored.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._pending.append((work, future))
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush())
+        return await asyncio.shield(future)
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have `listener` called in the event loop after each commit, of this process or another.
+
+        Returns:
+            A function that ends it.
+        """
+        self._listeners.append(listener)
+        if self._watcher is None:
+            asyncio.get_running_loop().add_reader(self._bell.listen(), self._rung)
+            self._watcher = asyncio.create_task(self._watch())
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    async def _flush(self) -> None:
+        while self._pending:
+            group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
+            works = [work for work, _ in group]
+            try:
+                thread = await self._write_thread()
+                outcomes = await thread.call(lambda connection, works=works: self._commit(connection, works))
+            except Exception as error:  # noqa: BLE001 - each waiting caller is told
+                outcomes = [error] * len(group)
+            for (_, future), outcome in zip(group, outcomes, strict=True):
+                if future.cancelled():
+                    continue
+                if isinstance(outcome, Exception):
+                    future.set_exception(outcome)
+                    future.exception()  # a caller that was cancelled never asks for it
+                else:
+                    future.set_result(outcome[0])
+            self._tell()
+
+    def _commit(self, connection: sqlite3.Connection, works: list[Work[Any]]) -> list[tuple[Any] | Exception]:
+        with self._gate:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                outcomes = [_unit(connection, work) for work in works]
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise _explain(error, self.path) from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        self._bell.ring()
+        return outcomes
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners):
+            listener()
+
+    def _rung(self) -> None:
+        self._bell.drain()
+        self._tell()
+
+    async def _watch(self) -> None:
+        seen = None
+        while True:
+            with contextlib.suppress(StoreError):  # whoever reads next is told what is wrong
+                now = await self.read(lambda connection: connection.execute("PRAGMA data_version").fetchone()[0])
+                if seen is not None and now != seen:
+                    self._tell()
+                seen = now
+            await asyncio.sleep(_WATCH_S)
+
+    async def _write_thread(self) -> _Thread:
+        if self._writer is None:
+            self._writer = await self._connect()
+        return self._writer
+
+    async def _connect(self) -> _Thread:
+        def connector() -> sqlite3.Connection:
+            with self._gate:  # the first connection after a crash recovers the log
+                return _open(self.path, durable=self._durable)
+
+        try:
+            return await _Thread(connector, 64)
+        except sqlite3.Error as error:
+            raise _explain(error, self.path) from error
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        with self._gate:
+            version = _version(connection)
+            if version > self._schema.version:
+                raise StoreForeign(
+                    f"{self.path} has schema {version}; this ClaudeMail knows up to {self._schema.version}."
+                )
+            if 0 < version < self._schema.version:
+                with sqlite3.connect(f"{self.path}.before-{self._schema.version}") as copy:
+                    connection.backup(copy)
+                copy.close()
+            try:
+                for step in range(version + 1, self._schema.version + 1):
+                    connection.executescript(f"BEGIN;{self._schema.text(step)};PRAGMA user_version={step};COMMIT;")
+            except sqlite3.Error as error:
+                raise _explain(error, self.path) from error
+
+    def _close_connection(self, connection: sqlite3.Connection) -> None:
+        with self._gate:
+            connection.close()
+
+
+def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+    try:
+        connection.row_factory = sqlite3.Row
+        # busy_timeout comes first: switching to WAL may have to wait for another process that does the same.
+        connection.executescript(
+            f"PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = {'FULL' if durable else 'NORMAL'};"
+            "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
+            "PRAGMA wal_autocheckpoint = 1000;"
+        )
+        path.chmod(0o600)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    try:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise _explain(error, Path(connection.execute("PRAGMA database_list").fetchone()[2])) from error
+    return version
+
+
+def _snapshot(connection: sqlite3.Connection, work: Work[T]) -> T:
+    try:
+        connection.execute("BEGIN")
+        try:
+            return work(connection)
+        finally:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise _explain(error, None) from error
+
+
+def _unit(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any] | Exception:
+    connection.execute("SAVEPOINT unit")
+    try:
+        outcome: tuple[Any] | Exception = (work(connection),)
+    except sqlite3.IntegrityError as error:
+        connection.execute("ROLLBACK TO unit")
+        outcome = StoreError(f"The write breaks a rule of the database: {error}.")
+    except sqlite3.Error:
+        raise  # the whole transaction is in doubt: a full disk may have rolled it back already
+    except Exception as error:  # noqa: BLE001 - its caller is told
+        connection.execute("ROLLBACK TO unit")
+        outcome = error
+    connection.execute("RELEASE unit")
+    return outcome
+
+
+def _explain(error: sqlite3.Error, path: Path | None) -> StoreError:
+    """Return our error for one of SQLite's (https://sqlite.org/rescode.html)."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    where = f" {path}" if path else ""
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(f"The database{where} is locked by another process.")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(f"The disk that holds the database{where} is full.")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreDamaged(f"The database{where} is damaged ({error}).")
+    return StoreError(f"The database{where} failed: {error}.")

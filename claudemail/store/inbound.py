@@ -1,0 +1,46 @@
+"""What has come in from each peer: how far its lane goes, and which parcels are known."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+
+class Known(NamedTuple):
+    """A parcel that came before: taken in, or refused with a code and a reason."""
+
+    refused: str | None
+    reason: str | None
+
+
+def have(connection: sqlite3.Connection, origin: str, epoch: str) -> int:
+    """Return the number up to which a lane has come in without a gap; 0 for a new epoch."""
+    row = connection.execute("SELECT have FROM inbound WHERE origin = ? AND epoch = ?", (origin, epoch)).fetchone()
+    return 0 if row is None else row["have"]
+
+
+def advance(connection: sqlite3.Connection, origin: str, epoch: str, seq: int, now: int) -> None:
+    """Note that a lane has come in up to `seq`."""
+    connection.execute(
+        "INSERT INTO inbound (origin, epoch, have, at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET have = max(have, excluded.have), at = excluded.at",
+        (origin, epoch, seq, now),
+    )
+
+
+def known(connection: sqlite3.Connection, id: str, origin: str) -> Known | None:
+    """Return what became of a parcel that came before, or None."""
+    row = connection.execute(
+        "SELECT refused, reason FROM received WHERE id = ? AND origin = ?", (id, origin)
+    ).fetchone()
+    return None if row is None else Known(row["refused"], row["reason"])
+
+
+def note(
+    connection: sqlite3.Connection, id: str, origin: str, now: int, *, refused: str | None = None, reason: str | None = None
+) -> None:
+    """Remember a parcel, and if it was refused, why."""
+    connection.execute(
+        "INSERT INTO received (id, origin, at, refused, reason) VALUES (?, ?, ?, ?, ?)",
+        (id, origin, now, refused, reason),
+    )

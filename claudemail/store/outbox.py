@@ -1,0 +1,190 @@
+"""The outbox: parcels to peers in lane order, and the sent log that serves a peer again after it was set back."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+
+from claudemail.model.parcel import MAX_BATCH, MAX_BATCH_BYTES, Batch, Parcel, ParcelKind, Refusal
+from claudemail.model.receipt import Receipt
+from claudemail.model.views import DeadLetter
+from claudemail.store import recipients
+
+RETENTION_MS = 30 * 86_400_000
+"""How long a parcel waits for its peer before it goes to dead letters, and stays in the sent log after that."""
+EXPIRED = "expired"
+
+
+def enqueue_brief(
+    connection: sqlite3.Connection, peer: str, id: str, number: int, names: Sequence[str], size: int, now: int
+) -> None:
+    """Put a brief for these names on a peer into its lane."""
+    _enqueue(connection, peer, id, ParcelKind.BRIEF, size, now, brief=number, names=json.dumps(list(names)))
+
+
+def enqueue_receipts(
+    connection: sqlite3.Connection, peer: str, id: str, receipts: Sequence[Receipt], now: int
+) -> None:
+    """Put receipts into a peer's lane."""
+    body = json.dumps({"receipts": [receipt.model_dump(mode="json") for receipt in receipts]})
+    _enqueue(connection, peer, id, ParcelKind.RECEIPTS, len(body), now, body=body)
+
+
+def batch(connection: sqlite3.Connection, peer: str) -> Batch | None:
+    """Return the next parcels for a peer, or None when nothing waits."""
+    lane = connection.execute("SELECT epoch FROM lanes WHERE peer = ?", (peer,)).fetchone()
+    if lane is None:
+        return None
+    rows = connection.execute(
+        "SELECT o.*, b.canonical, b.signature FROM outbox o LEFT JOIN briefs b ON b.number = o.brief"
+        " WHERE o.peer = ? AND o.done_at IS NULL AND o.epoch = ? ORDER BY o.seq LIMIT ?",
+        (peer, lane["epoch"], MAX_BATCH),
+    )
+    parcels: list[Parcel] = []
+    size = 0
+    for row in rows:
+        size += row["bytes"]
+        if parcels and size > MAX_BATCH_BYTES:
+            break
+        parcels.append(Parcel.model_construct(seq=row["seq"], id=row["id"], kind=row["kind"], body=_body(row)))
+    return Batch.model_construct(epoch=lane["epoch"], parcels=parcels) if parcels else None
+
+
+def acknowledge(
+    connection: sqlite3.Connection, peer: str, epoch: str, have: int, refused: Sequence[Refusal], now: int
+) -> None:
+    """Note that a peer has the lane up to `have` durably, but for what it refused for good."""
+    for refusal in refused:
+        _bury(connection, peer, epoch, refusal.seq, refusal.code, refusal.reason, now)
+    rows = connection.execute(
+        "UPDATE outbox SET done_at = ? WHERE peer = ? AND epoch = ? AND seq <= ? AND done_at IS NULL RETURNING brief",
+        (now, peer, epoch, have),
+    ).fetchall()
+    for row in rows:
+        if row["brief"] is not None:
+            recipients.delivered(connection, row["brief"], peer, now)
+
+
+def last_seq(connection: sqlite3.Connection, peer: str, epoch: str) -> int | None:
+    """Return the last number given in a lane, or None when the lane has moved on to another epoch."""
+    lane = connection.execute("SELECT next_seq FROM lanes WHERE peer = ? AND epoch = ?", (peer, epoch)).fetchone()
+    return None if lane is None else lane["next_seq"] - 1
+
+
+def rearm(connection: sqlite3.Connection, peer: str, epoch: str, have: int) -> None:
+    """Serve a peer again from `have + 1`: it lacks what it acknowledged, as after a restore from a backup."""
+    live, first = connection.execute(
+        "SELECT count(*) FILTER (WHERE dead_code IS NULL), min(seq) FROM outbox WHERE peer = ? AND epoch = ? AND seq > ?",
+        (peer, epoch, have),
+    ).fetchone()
+    last = last_seq(connection, peer, epoch)
+    if have == 0 or first != have + 1 or last is None or live != last - have:
+        # It may lack parcels of earlier epochs too, or the sent log has holes: expired, refused, past retention.
+        new_epoch(connection, peer, everything=True)
+        return
+    connection.execute("UPDATE outbox SET done_at = NULL WHERE peer = ? AND epoch = ? AND seq > ?", (peer, epoch, have))
+
+
+def new_epoch(connection: sqlite3.Connection, peer: str, *, everything: bool) -> None:
+    """Number a lane afresh: what is unacknowledged, or everything that the sent log still has.
+
+    A receiver knows each parcel by its id, so one that it has already is absorbed.
+    """
+    condition = "dead_code IS NULL" if everything else "done_at IS NULL"
+    epoch = os.urandom(8).hex()
+    rows = connection.execute(f"SELECT rowid FROM outbox WHERE peer = ? AND {condition} ORDER BY rowid", (peer,))
+    seq = 0
+    for seq, row in enumerate(rows.fetchall(), start=1):
+        connection.execute(
+            "UPDATE outbox SET epoch = ?, seq = ?, done_at = NULL WHERE rowid = ?", (epoch, seq, row["rowid"])
+        )
+    connection.execute("UPDATE lanes SET epoch = ?, next_seq = ? WHERE peer = ?", (epoch, seq + 1, peer))
+
+
+def expire(connection: sqlite3.Connection, now: int) -> None:
+    """Send what has waited for longer than the retention to dead letters, and forget the sent log beyond it."""
+    edge = now - RETENTION_MS
+    late = connection.execute(
+        "SELECT peer, epoch, seq FROM outbox WHERE done_at IS NULL AND at < ?", (edge,)
+    ).fetchall()
+    for row in late:
+        reason = f"{row['peer']} could not be reached for 30 days."
+        _bury(connection, row["peer"], row["epoch"], row["seq"], EXPIRED, reason, now)
+    for peer in {row["peer"] for row in late}:
+        new_epoch(connection, peer, everything=False)  # the receiver would wait for the numbers that are gone
+    connection.execute("DELETE FROM outbox WHERE done_at < ? AND dead_code IS NULL", (edge,))
+
+
+def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Return for each peer with waiting parcels how many there are and when the oldest was accepted."""
+    rows = connection.execute("SELECT peer, count(*) AS n, min(at) AS oldest FROM outbox WHERE done_at IS NULL GROUP BY peer")
+    return {row["peer"]: (row["n"], row["oldest"]) for row in rows}
+
+
+def dead(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
+    """Return the newest dead letters."""
+    rows = connection.execute(
+        "SELECT o.peer, o.at, o.reason, b.ref, b.title FROM outbox o LEFT JOIN briefs b ON b.number = o.brief"
+        " WHERE o.dead_code IS NOT NULL ORDER BY o.at DESC LIMIT ?",
+        (limit,),
+    )
+    return [
+        DeadLetter(ref=row["ref"], title=row["title"], node=row["peer"], at=row["at"], reason=row["reason"])
+        for row in rows
+    ]
+
+
+def dead_counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the number of dead letters for each peer that has any."""
+    rows = connection.execute("SELECT peer, count(*) AS n FROM outbox WHERE dead_code IS NOT NULL GROUP BY peer")
+    return {row["peer"]: row["n"] for row in rows}
+
+
+def _enqueue(
+    connection: sqlite3.Connection,
+    peer: str,
+    id: str,
+    kind: ParcelKind,
+    size: int,
+    now: int,
+    *,
+    brief: int | None = None,
+    names: str | None = None,
+    body: str | None = None,
+) -> None:
+    lane = connection.execute(
+        "INSERT INTO lanes (peer, epoch, next_seq) VALUES (?, ?, 2)"
+        " ON CONFLICT DO UPDATE SET next_seq = next_seq + 1 RETURNING epoch, next_seq - 1 AS seq",
+        (peer, os.urandom(8).hex()),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO outbox (peer, epoch, seq, id, kind, brief, names, body, bytes, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (peer, lane["epoch"], lane["seq"], id, kind, brief, names, body, size, now),
+    )
+
+
+def _body(row: sqlite3.Row) -> dict[str, object]:
+    if row["brief"] is None:
+        body: dict[str, object] = json.loads(row["body"])
+        return body
+    return {
+        "brief": json.loads(row["canonical"]),
+        "signature": row["signature"],
+        "for": json.loads(row["names"]),
+    }
+
+
+def _bury(
+    connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int
+) -> None:
+    rows = connection.execute(
+        "UPDATE outbox SET done_at = ?, dead_code = ?, reason = ? WHERE peer = ? AND epoch = ? AND seq = ?"
+        " AND done_at IS NULL RETURNING brief",
+        (now, code, reason, peer, epoch, seq),
+    ).fetchall()
+    for row in rows:
+        if row["brief"] is not None:
+            recipients.failed(connection, row["brief"], peer, reason, now)
+
