@@ -144,7 +144,8 @@ def find(environ: Mapping[str, str]) -> str | None:
         named = os.path.expanduser(named)
         if not os.path.isfile(named):
             raise ConfigError(
-                f"{CONFIG_ENV} is {named}, and there is no such file.", remedy="Correct the variable or create the file."
+                f"{CONFIG_ENV} is {named}, and there is no such file.",
+                remedy="Correct the variable or create the file.",
             )
         return named
     return next((path for path in map(os.path.expanduser, SEARCH_PATH) if os.path.isfile(path)), None)
@@ -153,9 +154,7 @@ def find(environ: Mapping[str, str]) -> str | None:
 def standalone(node_id: str | None = None) -> Config:
     """Return the configuration of a node that has no file: its host name, one instance, no peers."""
     name = node_id or _as_name(os.uname().nodename)
-    return Config(
-        node_id=name, nodes=(Node(name, "127.0.0.1"),), instances=(Instance(DEFAULT_INSTANCE, name),)
-    )
+    return Config(node_id=name, nodes=(Node(name, "127.0.0.1"),), instances=(Instance(DEFAULT_INSTANCE, name),))
 
 
 def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
@@ -221,6 +220,8 @@ def is_local(host: str) -> bool:
 
 
 def _as_name(text: str) -> str:
-    name = "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in text.split(".")[0])
+    name = "".join(
+        char if char.isascii() and (char.isalnum() or char in "-_") else "-" for char in text.split(".", maxsplit=1)[0]
+    )
     name = name.strip("-_")[:64]
     return name if name and name.lower() not in RESERVED else "node"

@@ -86,9 +86,7 @@ class Checker:
         self._expect(f"{key}.gateway_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}")
         public_key = item.get("public_key")
         if public_key is not None:
-            self._expect(
-                f"{key}.public_key", public_key, _is_public_key(public_key), "ed25519: and 32 bytes in base64"
-            )
+            self._expect(f"{key}.public_key", public_key, _is_public_key(public_key), "ed25519: and 32 bytes in base64")
         bind = item.get("bind")
         if bind is not None:
             self._expect(f"{key}.bind", bind, _is_host(bind), "an IP address to listen on")
@@ -96,7 +94,9 @@ class Checker:
 
     def _instances(self, data: object, nodes: tuple[Node, ...]) -> tuple[Instance, ...]:
         if not isinstance(data, list):
-            self._wrong("instances", data, 'a list such as [{"id": "api", "node_id": "server1", "callsigns": ["alpha"]}]')
+            self._wrong(
+                "instances", data, 'a list such as [{"id": "api", "node_id": "server1", "callsigns": ["alpha"]}]'
+            )
             return ()
         instances: list[Instance] = []
         owners: dict[str, str] = {}
@@ -152,14 +152,14 @@ class Checker:
         return str(value)
 
     def _unknown_keys(self, prefix: str, data: dict[str, Any], known: tuple[str, ...]) -> None:
-        for key in data:
+        for key, value in data.items():
             if key in known or key.startswith(("_", "$", "//")):
                 continue  # people write comments into JSON with such keys
             from difflib import get_close_matches
 
             near = get_close_matches(key, known, 1, 0.8)
             if near:
-                self._wrong(f"{prefix}{key}", data[key], f"the key {near[0]}; there is no {key}")
+                self._wrong(f"{prefix}{key}", value, f"the key {near[0]}; there is no {key}")
             else:
                 self.warnings.append(f"{prefix}{key} is not a key that this version knows; it is ignored.")
 

@@ -108,9 +108,7 @@ def start(config: Config) -> None:
     if is_held(config.state_dir):
         return
     os.makedirs(config.state_dir, mode=0o700, exist_ok=True)
-    log = os.open(
-        os.path.join(config.state_dir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
-    )
+    log = os.open(os.path.join(config.state_dir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.posix_spawn(

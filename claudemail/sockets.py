@@ -14,8 +14,10 @@ _LONGEST_NAME = 20
 
 
 def socket_folder(state_dir: str, name: str) -> str:
-    """Return a private folder for sockets, made if need be: `name` within `state_dir`, or where that path is too long for
-    the kernel, a folder of this user in the temporary folder that stands for it.
+    """Return a private folder for sockets, made if need be.
+
+    It is `name` within `state_dir`, or where that path is too long for the kernel, a folder of this user in the temporary
+    folder that stands for it.
 
     Raises:
         ConfigError: that folder belongs to somebody else.

@@ -1,11 +1,11 @@
 """Addresses: whom a brief is for, as people write it.
 
-    alpha            a callsign
-    api              an instance
-    operator         the operator of one's own node
-    alpha@server2    a name, and the node it is on
-    @server2         everyone on a node
-    all              everyone in the fleet
+alpha            a callsign
+api              an instance
+operator         the operator of one's own node
+alpha@server2    a name, and the node it is on
+@server2         everyone on a node
+all              everyone in the fleet
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def parse(line: str | list[str]) -> tuple[Address, ...]:
     if not found:
         raise InvalidInput("No recipient is given.", remedy="Name a callsign, an instance, @node or all.")
     if len(found) > MAX_ADDRESSES:
-        raise InvalidInput(f"{len(found)} recipients are over the limit of {MAX_ADDRESSES}.", remedy="Use @node or all.")
+        raise InvalidInput(
+            f"{len(found)} recipients are over the limit of {MAX_ADDRESSES}.", remedy="Use @node or all."
+        )
     return tuple(found)
 
 

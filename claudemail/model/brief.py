@@ -135,9 +135,7 @@ def check_size(title: str, body: str, actions: list[ActionItem], labels: list[st
     """Raise BriefTooLarge, naming size and limit, if these together are over the limit."""
     size = sum(len(part.encode()) for part in (title, body, *labels, *(action.text for action in actions)))
     if size > MAX_BRIEF_BYTES:
-        raise BriefTooLarge(
-            f"The brief is {plural(size, 'byte')}; the limit is 256 KiB ({MAX_BRIEF_BYTES} bytes)."
-        )
+        raise BriefTooLarge(f"The brief is {plural(size, 'byte')}; the limit is 256 KiB ({MAX_BRIEF_BYTES} bytes).")
 
 
 def invalid(error: Exception, what: str) -> InvalidInput:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from claudemail.model.brief import Line, Name, Uuid
 
@@ -44,6 +44,13 @@ class Batch(BaseModel):
 
     epoch: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     parcels: Annotated[list[Parcel], Field(min_length=1, max_length=MAX_BATCH)]
+
+    @model_validator(mode="after")
+    def _without_gap(self) -> Self:
+        first = self.parcels[0].seq
+        if [parcel.seq for parcel in self.parcels] != list(range(first, first + len(self.parcels))):
+            raise ValueError("the numbers of the parcels are not consecutive")
+        return self
 
 
 class Refusal(BaseModel):

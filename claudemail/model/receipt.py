@@ -26,8 +26,7 @@ class DeliveryState(StrEnum):
 
 
 class Receipt(BaseModel):
-    """A recipient's node says that a brief was notified, read, or could not be put into a mailbox: when (Unix
-    milliseconds), by which callsign, and why it failed."""
+    """A recipient's node says that a brief was notified, read, or could not be put into a mailbox, when and by whom."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -69,7 +69,6 @@ class PeerState(BaseModel):
     skew_ms: int | None = None
     """How far its clock is ahead of ours."""
     version: str | None = None
-    verified: bool = False
     error: str | None = None
     """What went wrong the last time, None when nothing did."""
     failing_since: int | None = None

@@ -124,6 +124,7 @@ class LaneView(View):
     skew_ms: int | None
     rtt_ms: float | None
     verified: bool
+    """Whether its public key is known here, so that its signatures are checked."""
 
 
 class DeadLetter(View):

@@ -63,18 +63,26 @@ class Desk:
             counted: count each one's mail too.
         """
         held = {lease.callsign.lower(): lease for lease in leases.all_leases(connection)}
-        found = []
+        names: list[tuple[str, str | None]] = []
         for instance in self.config.instances_on(self.config.node_id):
-            found.append(self._presence(connection, instance.id, None, held.pop(instance.id.lower(), None), counted))
-            for sign in instance.callsigns:
-                if sign.lower() != instance.id.lower():
-                    found.append(self._presence(connection, instance.id, sign, held.pop(sign.lower(), None), counted))
-        for lease in held.values():
-            found.append(self._presence(connection, lease.instance, lease.callsign, lease, counted))
-        return found
+            own = [sign for sign in instance.callsigns if sign.lower() != instance.id.lower()]
+            names += [(instance.id, None), *((instance.id, sign) for sign in own)]
+        known = {(sign or instance).lower() for instance, sign in names}
+        names += [(lease.instance, lease.callsign) for name, lease in held.items() if name not in known]
+        found = [
+            self._presence(connection, instance, sign, held.get((sign or instance).lower()), counted=counted)
+            for instance, sign in names
+        ]
+        return [presence if presence.callsign else _with_sessions(presence, found) for presence in found]
 
     def _presence(
-        self, connection: sqlite3.Connection, instance: str, callsign: str | None, lease: leases.Lease | None, counted: bool  # noqa: FBT001
+        self,
+        connection: sqlite3.Connection,
+        instance: str,
+        callsign: str | None,
+        lease: leases.Lease | None,
+        *,
+        counted: bool,
     ) -> Presence:
         unread, received = entries.counts(connection, [callsign or instance]) if counted else ({}, 0)
         live = lease is not None and lease.ended_at is None and is_running(lease.pid)
@@ -106,6 +114,15 @@ class Desk:
         self._forget_peers()
         await self.mail.close()
         await self.registry.close()
+
+
+def _with_sessions(instance: Presence, everyone: list[Presence]) -> Presence:
+    """Return an instance as there when one of its sessions is, and as last seen when the last of them was."""
+    own = [presence for presence in everyone if presence.instance == instance.instance and presence.since is not None]
+    live = [presence for presence in own if presence.live]
+    if live:
+        return instance.model_copy(update={"live": True, "since": min(presence.since or 0 for presence in live)})
+    return instance.model_copy(update={"since": max((presence.since or 0 for presence in own), default=None)})
 
 
 def is_running(pid: int) -> bool:

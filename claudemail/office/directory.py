@@ -74,7 +74,9 @@ class Directory:
             for entry in self._meaning(address, but):
                 found[entry.node, entry.name] = entry
         instances = {entry.name for entry in found.values() if entry.kind is Kind.INSTANCE}
-        chosen = [entry for entry in found.values() if entry.kind is not Kind.CALLSIGN or entry.instance not in instances]
+        chosen = [
+            entry for entry in found.values() if entry.kind is not Kind.CALLSIGN or entry.instance not in instances
+        ]
         if not chosen:
             raise InvalidInput("That leaves nobody to send to but yourself.", remedy="See the roster for who is there.")
         return chosen

@@ -80,7 +80,7 @@ async def status(desk: Desk) -> StatusView:
                     version=state.version,
                     skew_ms=state.skew_ms,
                     rtt_ms=state.rtt_ms,
-                    verified=state.verified,
+                    verified=node.public_key is not None,
                 )
             )
         return StatusView(

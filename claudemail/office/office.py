@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
@@ -13,12 +14,15 @@ from claudemail.model.brief import Draft
 from claudemail.model.views import BriefView, CheckView, DigestView, InboxPage, RosterView, SendResult, StatusView
 from claudemail.office import fleet, reading, sending
 from claudemail.office import party as parties
-from claudemail.office.desk import Desk
+from claudemail.office.desk import Desk, is_running
 from claudemail.office.directory import Directory
 from claudemail.office.party import Party
 from claudemail.office.transit import Transit
 from claudemail.store import leases
 from claudemail.store.database import MAIL, REGISTRY, Database
+
+if TYPE_CHECKING:
+    from claudemail.keys import NodeKey
 
 PAGE = 20
 
@@ -72,9 +76,7 @@ class Office:
             return None if row is None else row["value"]
 
         def mark(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT INTO meta VALUES ('node', ?) ON CONFLICT DO NOTHING", (self.config.node_id,)
-            )
+            connection.execute("INSERT INTO meta VALUES ('node', ?) ON CONFLICT DO NOTHING", (self.config.node_id,))
 
         found = await self._desk.mail.read(owner)
         if found is None:
@@ -100,6 +102,14 @@ class Office:
         """Return every name in the fleet."""
         return await self._desk.directory()
 
+    def key(self) -> NodeKey:
+        """Return this node's key, made if it has none yet."""
+        return self._desk.key
+
+    def now(self) -> int:
+        """Return the time by this node's clock, Unix milliseconds."""
+        return self._desk.wall()
+
     def operator(self) -> Party:
         """Return the operator of this node."""
         return parties.operator(self.config)
@@ -113,7 +123,15 @@ class Office:
         return self.operator() if name is None else parties.named(await self.directory(), name)
 
     async def claim(
-        self, callsign: str, instance: str, *, holder: str, pid: int, client_pid: int, session_id: str | None, project: str | None
+        self,
+        callsign: str,
+        instance: str,
+        *,
+        holder: str,
+        pid: int,
+        client_pid: int,
+        session_id: str | None,
+        project: str | None,
     ) -> Party:
         """Give a callsign to a session that holds its lock; return the party it acts as."""
         now = self._desk.wall()
@@ -133,6 +151,17 @@ class Office:
 
         epoch = await self._desk.mail.write(work)
         return parties.session(self.config, callsign, instance, epoch)
+
+    async def release_dead(self) -> None:
+        """Note which sessions ended while no gateway was there to see it."""
+        now = self._desk.wall()
+
+        def work(connection: sqlite3.Connection) -> None:
+            for lease in leases.all_leases(connection):
+                if lease.ended_at is None and not is_running(lease.pid):
+                    leases.end(connection, lease.callsign, lease.epoch, now)
+
+        await self._desk.mail.write(work)
 
     async def release(self, party: Party) -> None:
         """Note that a session has gone."""

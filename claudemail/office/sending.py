@@ -58,7 +58,9 @@ def _accept(
         ).fetchone()
         if row is not None:
             if row["digest"] != digest:
-                raise KeyReused(f"The key {draft.key!r} already stands for brief {row['ref']}, which has other content.")
+                raise KeyReused(
+                    f"The key {draft.key!r} already stands for brief {row['ref']}, which has other content."
+                )
             return _result(connection, row, directory, repeated=True)
     parent = None if draft.reply_to is None else briefs.find(connection, draft.reply_to)
     if not to and parent is not None:
@@ -126,9 +128,7 @@ def _store(desk: Desk, connection: sqlite3.Connection, brief: Brief, chosen: Seq
     return number
 
 
-def _result(
-    connection: sqlite3.Connection, row: sqlite3.Row, directory: Directory, *, repeated: bool
-) -> SendResult:
+def _result(connection: sqlite3.Connection, row: sqlite3.Row, directory: Directory, *, repeated: bool) -> SendResult:
     states = recipients.states(connection, row["number"])
     return SendResult(
         id=row["id"],

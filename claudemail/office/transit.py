@@ -130,6 +130,8 @@ class Transit:
             return self._examine_brief(origin, parcel)
         except ValidationError as error:
             return _Examined(parcel, refusal=_refuse(parcel, "malformed", invalid(error, "The parcel").message))
+        except (ValueError, RecursionError) as error:
+            return _Examined(parcel, refusal=_refuse(parcel, "malformed", f"The parcel cannot be read: {error}."))
         except PeerRefused:
             raise
         except ClaudeMailError as error:
@@ -157,16 +159,17 @@ class Transit:
         """Return what is to go to a peer next, or None."""
         return await self._desk.mail.read(lambda connection: outbox.batch(connection, peer))
 
-    async def acknowledged(self, peer: str, epoch: str, answer: Answer) -> None:
-        """Take in a peer's answer: it has this much."""
+    async def acknowledged(self, peer: str, batch: Batch, answer: Answer) -> None:
+        """Take in a peer's answer to a batch: it has this much, and refused that."""
         now = self._desk.wall()
+        last = batch.parcels[-1].seq
 
         def work(connection: sqlite3.Connection) -> None:
-            last = outbox.last_seq(connection, peer, epoch)
-            outbox.acknowledge(connection, peer, epoch, answer.have, answer.refused, now)
-            if last is not None and answer.have > last:
-                # It has more than we ever sent: this database was set back, and would give its numbers out twice.
-                outbox.new_epoch(connection, peer, everything=False)
+            # Only what was in the batch: numbers beyond it may stand for other parcels there than here.
+            outbox.acknowledge(connection, peer, batch.epoch, min(answer.have, last), answer.refused, now)
+            if answer.have > last:
+                # It has more than we know to have sent: this database was set back, and would give numbers out twice.
+                outbox.new_epoch(connection, peer)
 
         await self._desk.mail.write(work)
 
@@ -177,35 +180,32 @@ class Transit:
             if setback.error is LaneError.GAP:
                 outbox.rearm(connection, peer, epoch, setback.have)
             else:
-                outbox.new_epoch(connection, peer, everything=False)
+                outbox.new_epoch(connection, peer)
 
         await self._desk.mail.write(work)
 
-    async def contact(self, peer: str, *, verified: bool) -> None:
+    async def contact(self, peer: str) -> None:
         """Note that a peer was in contact."""
         now = self._desk.wall()
-        await self._desk.registry.write(
-            lambda connection: registry.contact(connection, peer, verified=verified, now=now)
-        )
+        await self._desk.registry.write(lambda connection: registry.contact(connection, peer, now))
 
     async def unreachable(self, peer: str, error: str, retry_at: int) -> None:
         """Note why a peer could not be reached and when it is tried again (Unix milliseconds)."""
         now = self._desk.wall()
-        await self._desk.registry.write(
-            lambda connection: registry.failure(connection, peer, error, retry_at, now)
-        )
+        await self._desk.registry.write(lambda connection: registry.failure(connection, peer, error, retry_at, now))
 
     async def own_heartbeat(self) -> Heartbeat:
         """Return what this node says of itself."""
         roster = await self._desk.mail.read(self._desk.presences)
-        roster.sort(key=lambda presence: not presence.live)
+        if len(roster) > _MOST_PRESENCES:
+            roster.sort(key=lambda presence: not presence.live)  # who is there matters most
         return Heartbeat(version=__version__, at=self._desk.wall(), roster=roster[:_MOST_PRESENCES])
 
-    async def heard(self, peer: str, beat: Heartbeat, *, verified: bool, rtt_ms: float | None) -> None:
+    async def heard(self, peer: str, beat: Heartbeat, *, rtt_ms: float | None) -> None:
         """Take in what a peer says of itself."""
         now = self._desk.wall()
         await self._desk.registry.write(
-            lambda connection: registry.heartbeat(connection, peer, beat, verified=verified, rtt_ms=rtt_ms, now=now)
+            lambda connection: registry.heartbeat(connection, peer, beat, rtt_ms=rtt_ms, now=now)
         )
 
     async def expire(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,7 +89,8 @@ class Database:
             database = cls(path, schema, durable=durable)
         except OSError as error:
             raise StoreError(
-                f"The database {path} cannot be opened: {error.strerror}.", remedy="Check the folder and its permissions."
+                f"The database {path} cannot be opened: {error.strerror}.",
+                remedy="Check the folder and its permissions.",
             ) from error
         try:
             database._reader = await database._connect()
@@ -169,7 +171,7 @@ class Database:
             works = [work for work, _ in group]
             try:
                 thread = await self._write_thread()
-                outcomes = await thread.call(lambda connection, works=works: self._commit(connection, works))
+                outcomes = await thread.call(partial(self._commit, works=works))
             except Exception as error:  # noqa: BLE001 - each waiting caller is told
                 outcomes = [error] * len(group)
             for (_, future), outcome in zip(group, outcomes, strict=True):
@@ -225,9 +227,11 @@ class Database:
                 return _open(self.path, durable=self._durable)
 
         try:
-            return await _Thread(connector, 64)
+            thread = _Thread(connector, 64)
+            await thread
         except sqlite3.Error as error:
             raise _explain(error, self.path) from error
+        return thread
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         with self._gate:

@@ -37,7 +37,13 @@ def known(connection: sqlite3.Connection, id: str, origin: str) -> Known | None:
 
 
 def note(
-    connection: sqlite3.Connection, id: str, origin: str, now: int, *, refused: str | None = None, reason: str | None = None
+    connection: sqlite3.Connection,
+    id: str,
+    origin: str,
+    now: int,
+    *,
+    refused: str | None = None,
+    reason: str | None = None,
 ) -> None:
     """Remember a parcel, and if it was refused, why."""
     connection.execute(

@@ -24,9 +24,7 @@ def enqueue_brief(
     _enqueue(connection, peer, id, ParcelKind.BRIEF, size, now, brief=number, names=json.dumps(list(names)))
 
 
-def enqueue_receipts(
-    connection: sqlite3.Connection, peer: str, id: str, receipts: Sequence[Receipt], now: int
-) -> None:
+def enqueue_receipts(connection: sqlite3.Connection, peer: str, id: str, receipts: Sequence[Receipt], now: int) -> None:
     """Put receipts into a peer's lane."""
     body = json.dumps({"receipts": [receipt.model_dump(mode="json") for receipt in receipts]})
     _enqueue(connection, peer, id, ParcelKind.RECEIPTS, len(body), now, body=body)
@@ -82,25 +80,26 @@ def rearm(connection: sqlite3.Connection, peer: str, epoch: str, have: int) -> N
     last = last_seq(connection, peer, epoch)
     if have == 0 or first != have + 1 or last is None or live != last - have:
         # It may lack parcels of earlier epochs too, or the sent log has holes: expired, refused, past retention.
-        new_epoch(connection, peer, everything=True)
+        new_epoch(connection, peer)
         return
     connection.execute("UPDATE outbox SET done_at = NULL WHERE peer = ? AND epoch = ? AND seq > ?", (peer, epoch, have))
 
 
-def new_epoch(connection: sqlite3.Connection, peer: str, *, everything: bool) -> None:
-    """Number a lane afresh: what is unacknowledged, or everything that the sent log still has.
+def new_epoch(connection: sqlite3.Connection, peer: str) -> None:
+    """Number everything afresh that the sent log still has for a peer, what it acknowledged too.
 
-    A receiver knows each parcel by its id, so one that it has already is absorbed.
+    A receiver knows each parcel by its id, so one that it has already is absorbed. To number only what waits would lose
+    mail: a receiver that was set back before the new epoch began would take the new number 1 and miss what came before.
     """
-    condition = "dead_code IS NULL" if everything else "done_at IS NULL"
     epoch = os.urandom(8).hex()
-    rows = connection.execute(f"SELECT rowid FROM outbox WHERE peer = ? AND {condition} ORDER BY rowid", (peer,))
-    seq = 0
-    for seq, row in enumerate(rows.fetchall(), start=1):
-        connection.execute(
-            "UPDATE outbox SET epoch = ?, seq = ?, done_at = NULL WHERE rowid = ?", (epoch, seq, row["rowid"])
-        )
-    connection.execute("UPDATE lanes SET epoch = ?, next_seq = ? WHERE peer = ?", (epoch, seq + 1, peer))
+    rows = connection.execute(
+        "SELECT rowid FROM outbox WHERE peer = ? AND dead_code IS NULL ORDER BY rowid", (peer,)
+    ).fetchall()
+    connection.executemany(
+        "UPDATE outbox SET epoch = ?, seq = ?, done_at = NULL WHERE rowid = ?",
+        [(epoch, seq, row["rowid"]) for seq, row in enumerate(rows, start=1)],
+    )
+    connection.execute("UPDATE lanes SET epoch = ?, next_seq = ? WHERE peer = ?", (epoch, len(rows) + 1, peer))
 
 
 def expire(connection: sqlite3.Connection, now: int) -> None:
@@ -113,13 +112,15 @@ def expire(connection: sqlite3.Connection, now: int) -> None:
         reason = f"{row['peer']} could not be reached for 30 days."
         _bury(connection, row["peer"], row["epoch"], row["seq"], EXPIRED, reason, now)
     for peer in {row["peer"] for row in late}:
-        new_epoch(connection, peer, everything=False)  # the receiver would wait for the numbers that are gone
+        new_epoch(connection, peer)  # the receiver would wait for the numbers that are gone
     connection.execute("DELETE FROM outbox WHERE done_at < ? AND dead_code IS NULL", (edge,))
 
 
 def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     """Return for each peer with waiting parcels how many there are and when the oldest was accepted."""
-    rows = connection.execute("SELECT peer, count(*) AS n, min(at) AS oldest FROM outbox WHERE done_at IS NULL GROUP BY peer")
+    rows = connection.execute(
+        "SELECT peer, count(*) AS n, min(at) AS oldest FROM outbox WHERE done_at IS NULL GROUP BY peer"
+    )
     return {row["peer"]: (row["n"], row["oldest"]) for row in rows}
 
 
@@ -176,9 +177,7 @@ def _body(row: sqlite3.Row) -> dict[str, object]:
     }
 
 
-def _bury(
-    connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int
-) -> None:
+def _bury(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int) -> None:
     rows = connection.execute(
         "UPDATE outbox SET done_at = ?, dead_code = ?, reason = ? WHERE peer = ? AND epoch = ? AND seq = ?"
         " AND done_at IS NULL RETURNING brief",
@@ -187,4 +186,3 @@ def _bury(
     for row in rows:
         if row["brief"] is not None:
             recipients.failed(connection, row["brief"], peer, reason, now)
-

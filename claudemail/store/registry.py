@@ -11,20 +11,18 @@ from claudemail.model.roster import Heartbeat, PeerState, Presence
 _ROSTER = TypeAdapter(list[Presence])
 
 
-def contact(connection: sqlite3.Connection, node: str, *, verified: bool, now: int) -> None:
+def contact(connection: sqlite3.Connection, node: str, now: int) -> None:
     """Note that a peer was in contact, in either direction."""
     connection.execute(
-        "INSERT INTO peers (node, heard_at, verified) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET"
-        " heard_at = ?2, verified = ?3, error = NULL, failing_since = NULL, retry_at = NULL",
-        (node, now, verified),
+        "INSERT INTO peers (node, heard_at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET"
+        " heard_at = ?2, error = NULL, failing_since = NULL, retry_at = NULL",
+        (node, now),
     )
 
 
-def heartbeat(
-    connection: sqlite3.Connection, node: str, beat: Heartbeat, *, verified: bool, rtt_ms: float | None, now: int
-) -> None:
+def heartbeat(connection: sqlite3.Connection, node: str, beat: Heartbeat, *, rtt_ms: float | None, now: int) -> None:
     """Take in what a peer says of itself. `rtt_ms` is None when the peer called us."""
-    contact(connection, node, verified=verified, now=now)
+    contact(connection, node, now)
     connection.execute(
         "UPDATE peers SET version = ?, skew_ms = ?, rtt_ms = coalesce(?, rtt_ms), roster = ? WHERE node = ?",
         (beat.version, beat.at - now, rtt_ms, _ROSTER.dump_json(beat.roster).decode(), node),
@@ -46,4 +44,4 @@ def peers(connection: sqlite3.Connection) -> dict[str, PeerState]:
 
 
 def _state(row: sqlite3.Row) -> PeerState:
-    return PeerState(**{**dict(row), "verified": bool(row["verified"]), "roster": _ROSTER.validate_json(row["roster"])})
+    return PeerState(**{**dict(row), "roster": _ROSTER.validate_json(row["roster"])})

@@ -6,7 +6,6 @@ CREATE TABLE peers (
     rtt_ms        REAL,
     skew_ms       INTEGER,
     version       TEXT,
-    verified      INTEGER NOT NULL DEFAULT 0,
     error         TEXT,
     failing_since INTEGER,
     retry_at      INTEGER,

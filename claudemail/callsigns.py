@@ -1,0 +1,149 @@
+"""Callsigns: a session claims the first free one by locking its file. Standard library only.
+
+The lock is the kernel's (`flock`), so a killed session frees its name at once and two never hold the same. The files are
+never unlinked: a lock on a file that is gone protects nothing. What stands in them is for people, and tells a session
+that comes back which name it had.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+
+from claudemail.config import DEFAULT_INSTANCE, Config
+from claudemail.errors import ClaudeMailError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALPHABET = (
+    "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett", "kilo", "lima", "mike",
+    "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey", "xray", "yankee",
+    "zulu",
+)  # fmt: skip
+_MOST_NAMES = 10_000
+_held: set[int] = set()
+
+
+class Claim:
+    """A callsign that this process holds until `release`, or until it ends."""
+
+    def __init__(self, callsign: str, instance: str, file: int) -> None:
+        self.callsign = callsign
+        self.instance = instance
+        self._file = file
+
+    def release(self) -> None:
+        """Give the callsign up."""
+        _held.discard(self._file)
+        os.close(self._file)
+
+
+def claim(config: Config, *, session_id: str | None = None, instance: str | None = None) -> Claim:
+    """Return a callsign of this node that nobody holds.
+
+    A session that was here before gets the name it had, if that is free. Else the pools of the node's instances are tried in
+    order, then the names that this node may make up.
+
+    Args:
+        config: the configuration.
+        session_id: Claude Code's id of the session.
+        instance: take only names of this instance.
+
+    Raises:
+        ClaudeMailError: there is no free name, or no such instance.
+    """
+    folder = os.path.join(config.state_dir, "callsigns")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    names = list(_candidates(config, instance))
+    former = _former(folder, session_id)
+    if former is not None:
+        names.sort(key=lambda pair: pair[0] != former)  # a stable sort: the others keep their order
+    for callsign, owner in names:
+        file = _lock(os.path.join(folder, f"{callsign}.lock"))
+        if file is not None:
+            _sign(file, callsign, session_id)
+            _held.add(file)
+            return Claim(callsign, owner, file)
+    raise ClaudeMailError("No callsign is free on this node.", remedy="End a session, or add callsigns to the config.")
+
+
+def _candidates(config: Config, wanted: str | None) -> Iterator[tuple[str, str]]:
+    """Yield (callsign, instance) in the order in which they are tried."""
+    instances = config.instances_on(config.node_id)
+    if wanted is not None:
+        instances = tuple(instance for instance in instances if instance.id == wanted)
+        if not instances:
+            known = ", ".join(instance.id for instance in config.instances_on(config.node_id)) or "none"
+            raise ClaudeMailError(f"This node has no instance {wanted!r}.", remedy=f"It has: {known}.")
+    for instance in instances:
+        for callsign in instance.callsigns:
+            yield callsign, instance.id
+    fallback = instances[0].id if instances else DEFAULT_INSTANCE
+    for callsign in generated(config):
+        yield callsign, fallback
+
+
+def generated(config: Config) -> Iterator[str]:
+    """Yield the names that this node may make up: the alphabet, then alpha-2 and so on, without any that the config gives.
+
+    The nodes take turns in that list, so that two of them never make up the same name, even while they cannot talk.
+    """
+    taken = {instance.id.lower() for instance in config.instances}
+    taken.update(callsign.lower() for instance in config.instances for callsign in instance.callsigns)
+    ids = [node.id for node in config.nodes]
+    turn, turns = ids.index(config.node_id), len(ids)
+    free = 0
+    for number in range(_MOST_NAMES):
+        series, letter = divmod(number, len(ALPHABET))
+        name = ALPHABET[letter] if series == 0 else f"{ALPHABET[letter]}-{series + 1}"
+        if name in taken:
+            continue
+        if free % turns == turn:
+            yield name
+        free += 1
+
+
+def _former(folder: str, session_id: str | None) -> str | None:
+    """Return the callsign that a session of this id signed for last."""
+    if not session_id:
+        return None
+    best: tuple[int, str] | None = None
+    for entry in os.scandir(folder):
+        try:
+            with open(entry.path, encoding="utf-8") as file:
+                data = json.loads(file.read(4096) or "{}")
+        except (OSError, ValueError):
+            continue
+        if isinstance(data, dict) and data.get("session_id") == session_id:
+            found = (entry.stat().st_mtime_ns, entry.name.removesuffix(".lock"))
+            best = max(best, found) if best else found
+    return best[1] if best else None
+
+
+def _lock(path: str) -> int | None:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file
+
+
+def _sign(file: int, callsign: str, session_id: str | None) -> None:
+    text = json.dumps({"callsign": callsign, "pid": os.getpid(), "client_pid": os.getppid(), "session_id": session_id})
+    os.ftruncate(file, 0)
+    os.pwrite(file, text.encode(), 0)
+
+
+def _forget_in_child() -> None:
+    """A forked child must not keep a callsign alive after its parent: the lock belongs to the open file, which it shares."""
+    for file in _held:
+        os.close(file)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)

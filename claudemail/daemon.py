@@ -1,0 +1,100 @@
+"""The gateway process: the mesh and the MCP socket of one node, in one event loop, over one office."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+from claudemail import __version__
+from claudemail.clock import wall_ms
+from claudemail.config import Config
+from claudemail.errors import ClaudeMailError, StoreError
+from claudemail.mesh.mesh import Mesh
+from claudemail.office import Office
+from claudemail.running import ON_DEMAND, Notice, read_notice, socket_path, take_lock, write_notice
+from claudemail.tools.connection import listen
+
+log = logging.getLogger(__name__)
+_EXPIRE_EVERY_S = 3600.0
+
+
+def run(config: Config, mode: str) -> int:
+    """Run this node's gateway until SIGTERM or SIGINT; return the exit code.
+
+    Args:
+        config: this node's configuration.
+        mode: `running.FOREGROUND`, which takes over from one started on demand, or `running.ON_DEMAND`.
+
+    Raises:
+        ClaudeMailError: it cannot start.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("mcp").setLevel(logging.WARNING)
+    lock = take_lock(config.state_dir, mode)
+    if lock is None:
+        other = read_notice(config.state_dir)
+        pid = f" (PID {other.pid})" if other else ""
+        log.info("a gateway is already running for %s%s", config.node_id, pid)
+        return 0 if mode == ON_DEMAND else ClaudeMailError.exit_code
+    try:
+        asyncio.run(_serve(config, mode))
+    finally:
+        os.close(lock)
+    return 0
+
+
+async def _serve(config: Config, mode: str) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    notice = Notice(os.getpid(), mode, None, None)
+    async with await Office.open(config) as office:
+        await office.release_dead()
+        async with _mesh(config, office, notice) as mesh, listen(office, socket_path(config), mesh.roster_changed):
+            write_notice(config.state_dir, notice)
+            log.info("ClaudeMail %s serves %s", __version__, config.node_id)
+            keeping = asyncio.create_task(_keep(office))
+            try:
+                await stop.wait()
+            finally:
+                keeping.cancel()
+        log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _mesh(config: Config, office: Office, notice: Notice) -> AsyncIterator[Mesh]:
+    """Run the mesh while the context lasts. A node without peers has one that does nothing."""
+    mesh = Mesh(config, office.transit, office.key(), wall_ms)
+
+    def listening(address: str | None, error: str | None) -> None:
+        notice.listening, notice.listen_error = address, error
+        write_notice(config.state_dir, notice)
+
+    working = asyncio.create_task(mesh.run(listening)) if config.peers else None
+    unsubscribe = office.subscribe(mesh.nudge)
+    try:
+        yield mesh
+    finally:
+        unsubscribe()
+        if working is not None:
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+async def _keep(office: Office) -> None:
+    """Do the hourly work."""
+    while True:
+        try:
+            await office.transit.expire()
+        except StoreError as error:
+            log.warning("old mail could not be tidied: %s", error)
+        await asyncio.sleep(_EXPIRE_EVERY_S)

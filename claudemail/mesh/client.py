@@ -1,0 +1,124 @@
+"""The client side of the wire: one long-lived httpx client, and what a peer's answers mean."""
+
+from __future__ import annotations
+
+import time
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from claudemail.clock import WallClock
+from claudemail.config import Node
+from claudemail.errors import PeerRefused, PeerUnreachable
+from claudemail.keys import NodeKey
+from claudemail.mesh import signing
+from claudemail.model.parcel import MAX_REQUEST_BYTES, Answer, Batch, Setback
+from claudemail.model.roster import Heartbeat
+from claudemail.text import shorten
+
+PARCELS = "/v1/parcels"
+HEARTBEAT = "/v1/heartbeat"
+_TIMEOUT = httpx.Timeout(15, connect=5, pool=None)
+_CONFLICT = 409
+M = TypeVar("M", bound=BaseModel)
+
+
+class PeerBusy(PeerRefused):
+    """The other node asks us to come back later."""
+
+    code = "peer_busy"
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class MeshClient:
+    """Calls peers as this node."""
+
+    def __init__(self, node: str, key: NodeKey, wall: WallClock) -> None:
+        self._node = node
+        self._key = key
+        self._wall = wall
+        # A new client per request would cost 20 ms; proxies from the environment have no place between one's own nodes.
+        self._http = httpx.AsyncClient(
+            timeout=_TIMEOUT, trust_env=False, limits=httpx.Limits(max_connections=None, keepalive_expiry=60)
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def deliver(self, peer: Node, batch: Batch) -> Answer | Setback:
+        """Hand parcels to a peer and return its answer.
+
+        Raises:
+            PeerUnreachable: no answer came.
+            PeerRefused: the answer was no; PeerBusy: come back later.
+        """
+        status, body = await self._post(peer, PARCELS, batch.model_dump_json().encode())
+        return _parse(Setback, peer, body) if status == _CONFLICT else _parse(Answer, peer, body)
+
+    async def heartbeat(self, peer: Node, beat: Heartbeat) -> tuple[Heartbeat, float]:
+        """Exchange heartbeats with a peer; return its own and the round trip in milliseconds. Raises as `deliver`."""
+        started = time.perf_counter()
+        _, body = await self._post(peer, HEARTBEAT, beat.model_dump_json().encode())
+        return _parse(Heartbeat, peer, body), (time.perf_counter() - started) * 1000
+
+    async def _post(self, peer: Node, path: str, body: bytes) -> tuple[int, bytes]:
+        headers = signing.sign(
+            self._key, self._node, method="POST", path=path, body=body, destination=peer.id, now_s=self._wall() // 1000
+        )
+        headers["content-type"] = "application/json"
+        try:
+            async with self._http.stream("POST", peer.url + path, content=body, headers=headers) as response:
+                content = await _read(response, peer)
+        except httpx.TimeoutException as error:
+            raise PeerUnreachable(f"{peer.id} did not answer in time.") from error
+        except httpx.TransportError as error:
+            raise PeerUnreachable(f"{peer.id} cannot be reached: {_plain(error)}.") from error
+        if response.status_code in (200, _CONFLICT):
+            return response.status_code, content
+        raise _refused(peer, response, content)
+
+
+async def _read(response: httpx.Response, peer: Node) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > MAX_REQUEST_BYTES:
+            raise PeerRefused(f"{peer.id} answered with more than {MAX_REQUEST_BYTES} bytes.")
+    return bytes(content)
+
+
+def _refused(peer: Node, response: httpx.Response, content: bytes) -> PeerRefused:
+    try:
+        message = shorten(str(httpx.Response(200, content=content).json()["message"]), 300)
+    except (ValueError, KeyError, TypeError):
+        message = f"It is not a ClaudeMail gateway that answers at {peer.url}, or not this version."
+    text = f"{peer.id} refused ({response.status_code}): {message}"
+    after = response.headers.get("retry-after", "")
+    if after.isascii() and after.isdigit():
+        return PeerBusy(text, min(float(after[:6]), 3600.0))
+    return PeerRefused(text)
+
+
+def _parse(model: type[M], peer: Node, body: bytes) -> M:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise PeerRefused(f"{peer.id} gave an answer that this version does not understand.") from error
+
+
+def _plain(error: httpx.TransportError) -> str:
+    """Return in a few words what went wrong with a connection."""
+    text = str(error).lower()
+    if "name or service not known" in text or "nodename nor servname" in text or "name resolution" in text:
+        return "its host name is not known"
+    for word in ("connection refused", "no route to host", "network is unreachable", "connection reset"):
+        if word in text:
+            return word
+    if isinstance(error, httpx.ConnectError):
+        return "connection refused" if "all connection attempts failed" in text else shorten(text, 120)
+    return shorten(text, 120) or type(error).__name__

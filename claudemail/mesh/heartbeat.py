@@ -1,0 +1,69 @@
+"""Heartbeats: one exchange per pair and interval that carries each side's roster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+
+from claudemail.clock import WallClock
+from claudemail.config import Node
+from claudemail.errors import PeerRefused, PeerUnreachable, StoreError
+from claudemail.mesh.client import MeshClient
+from claudemail.mesh.contacts import Contacts
+from claudemail.mesh.mailroom import Mailroom
+from claudemail.model.roster import Heartbeat
+
+log = logging.getLogger(__name__)
+_SOON_S = 0.2
+
+
+class Pulse:
+    """Sends this node's heartbeat to one peer, every interval and soon after the roster changed."""
+
+    def __init__(
+        self,
+        peer: Node,
+        mailroom: Mailroom,
+        client: MeshClient,
+        contacts: Contacts,
+        wall: WallClock,
+        *,
+        interval_ms: int,
+        contact: Callable[[], None],
+    ) -> None:
+        self._peer = peer
+        self._mailroom = mailroom
+        self._client = client
+        self._contacts = contacts
+        self._wall = wall
+        self._interval_s = interval_ms / 1000
+        self._contact = contact
+        self._soon = asyncio.Event()
+
+    def soon(self) -> None:
+        """The roster changed: tell the peer in a moment."""
+        self._soon.set()
+
+    async def run(self) -> None:
+        """Beat until cancelled, at once and then every interval, give or take a tenth so that nodes do not march in step."""
+        while True:
+            self._soon.clear()
+            try:
+                await self._beat(await self._mailroom.own_heartbeat())
+            except (PeerUnreachable, PeerRefused, StoreError) as error:
+                log.info("heartbeat to %s: %s", self._peer.id, error.message)
+                with contextlib.suppress(StoreError):
+                    again = self._wall() + int(self._interval_s * 1000)
+                    await self._contacts.failed(self._peer.id, error.message, again)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_s * random.uniform(0.9, 1.1)):  # noqa: S311 - spreads load
+                    await self._soon.wait()
+                    await asyncio.sleep(_SOON_S)  # several sessions often come at once
+
+    async def _beat(self, own: Heartbeat) -> None:
+        theirs, rtt_ms = await self._client.heartbeat(self._peer, own)
+        await self._mailroom.heard(self._peer.id, theirs, rtt_ms=rtt_ms)
+        self._contact()

@@ -1,0 +1,79 @@
+"""The lane to one peer: parcels in order, one request in flight, and a way to wait that never delays another lane."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from claudemail.clock import WallClock
+from claudemail.config import Node
+from claudemail.errors import PeerRefused, PeerUnreachable, StoreError
+from claudemail.mesh.backoff import Backoff
+from claudemail.mesh.client import MeshClient, PeerBusy
+from claudemail.mesh.contacts import Contacts
+from claudemail.mesh.mailroom import Mailroom
+from claudemail.model.parcel import Answer, Batch
+
+log = logging.getLogger(__name__)
+_BREATH_S = 0.05
+"""The least time between a failure and a try that the peer's contact brought about: it may reach us and we not it."""
+
+
+class Lane:
+    """Carries parcels to one peer until the mailroom has no more, and waits for the next."""
+
+    def __init__(self, peer: Node, mailroom: Mailroom, client: MeshClient, contacts: Contacts, wall: WallClock) -> None:
+        self.peer = peer
+        self._mailroom = mailroom
+        self._client = client
+        self._contacts = contacts
+        self._wall = wall
+        self._backoff = Backoff()
+        self._more = asyncio.Event()
+        self._contacted = asyncio.Event()
+
+    def nudge(self) -> None:
+        """There may be new parcels. A lane that waits out a failure goes on waiting."""
+        self._more.set()
+
+    def contact(self) -> None:
+        """The peer was in contact: what waits is tried at once."""
+        self._backoff.reset()
+        self._contacted.set()
+
+    async def run(self) -> None:
+        """Carry parcels until cancelled."""
+        while True:
+            self._more.clear()
+            self._contacted.clear()
+            try:
+                batch = await self._mailroom.next_batch(self.peer.id)
+                if batch is None:
+                    await self._more.wait()
+                    continue
+                await self._exchange(batch)
+                self._backoff.reset()
+            except (PeerUnreachable, PeerRefused, StoreError) as error:
+                await self._wait_out(error)
+
+    async def _exchange(self, batch: Batch) -> None:
+        answer = await self._client.deliver(self.peer, batch)
+        if isinstance(answer, Answer):
+            await self._mailroom.acknowledged(self.peer.id, batch, answer)
+        else:
+            log.warning("%s answers %s, it has %s: sending again", self.peer.id, answer.error, answer.have)
+            await self._mailroom.set_back(self.peer.id, batch.epoch, answer)
+        await self._contacts.seen(self.peer.id)
+
+    async def _wait_out(self, error: PeerUnreachable | PeerRefused | StoreError) -> None:
+        delay = self._backoff.next()
+        if isinstance(error, PeerBusy):
+            delay = max(delay, error.retry_after_s)
+        log.info("lane to %s waits %.1f s: %s", self.peer.id, delay, error.message)
+        with contextlib.suppress(StoreError):  # the lane goes on even when its trouble cannot be noted
+            await self._contacts.failed(self.peer.id, error.message, self._wall() + int(delay * 1000))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._contacted.wait()
+        await asyncio.sleep(_BREATH_S)

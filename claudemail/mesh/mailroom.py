@@ -1,0 +1,36 @@
+"""What the mesh needs of the node it works for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from claudemail.model.parcel import Answer, Batch, Origin, Setback
+from claudemail.model.roster import Heartbeat
+
+
+class Mailroom(Protocol):
+    """Gives out parcels for peers and takes in theirs. Every method may raise StoreError."""
+
+    async def next_batch(self, peer: str) -> Batch | None:
+        """Return what is to go to a peer next, or None."""
+
+    async def acknowledged(self, peer: str, batch: Batch, answer: Answer) -> None:
+        """Take in a peer's answer to a batch."""
+
+    async def set_back(self, peer: str, epoch: str, setback: Setback) -> None:
+        """Take in a peer's answer that it could not take a batch."""
+
+    async def take_in(self, origin: Origin, batch: Batch) -> Answer | Setback:
+        """Take a peer's parcels in, durably; raise PeerRefused if one claims to be from another node."""
+
+    async def own_heartbeat(self) -> Heartbeat:
+        """Return what this node says of itself."""
+
+    async def heard(self, peer: str, beat: Heartbeat, *, rtt_ms: float | None) -> None:
+        """Take in what a peer says of itself."""
+
+    async def contact(self, peer: str) -> None:
+        """Note that a peer was in contact."""
+
+    async def unreachable(self, peer: str, error: str, retry_at: int) -> None:
+        """Note why a peer could not be reached, and when it is tried again (Unix milliseconds)."""

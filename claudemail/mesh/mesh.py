@@ -1,0 +1,140 @@
+"""The mesh of one node: a lane and a pulse for each peer, and the door for what they bring."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from claudemail.clock import WallClock
+from claudemail.config import Config
+from claudemail.keys import NodeKey
+from claudemail.mesh.client import MeshClient
+from claudemail.mesh.contacts import Contacts
+from claudemail.mesh.gateway import Gateway
+from claudemail.mesh.heartbeat import Pulse
+from claudemail.mesh.lane import Lane
+from claudemail.mesh.mailroom import Mailroom
+from claudemail.model.parcel import Origin
+
+log = logging.getLogger(__name__)
+_BIND_AGAIN_S = 2.0
+Listening = Callable[[str | None, str | None], None]
+"""Takes the address that peers are heard at, or None and why they are not."""
+
+
+class Mesh:
+    """Carries parcels and heartbeats between this node and all others."""
+
+    def __init__(self, config: Config, mailroom: Mailroom, key: NodeKey, wall: WallClock) -> None:
+        self._config = config
+        self._contacts = Contacts(mailroom, wall)
+        self._client = MeshClient(config.node_id, key, wall)
+        self._gateway = Gateway(config, mailroom, self._contact)
+        self._lanes = {peer.id: Lane(peer, mailroom, self._client, self._contacts, wall) for peer in config.peers}
+        self._pulses = [
+            Pulse(
+                peer,
+                mailroom,
+                self._client,
+                self._contacts,
+                wall,
+                interval_ms=config.heartbeat_interval_ms,
+                contact=self._lanes[peer.id].contact,
+            )
+            for peer in config.peers
+        ]
+
+    def nudge(self) -> None:
+        """There may be new parcels."""
+        for lane in self._lanes.values():
+            lane.nudge()
+
+    def roster_changed(self) -> None:
+        """Tell all peers soon who is here."""
+        for pulse in self._pulses:
+            pulse.soon()
+
+    async def run(self, listening: Listening) -> None:
+        """Work until cancelled. `listening` is told at which address, whenever that changes."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(listening))
+                for lane in self._lanes.values():
+                    group.create_task(lane.run())
+                for pulse in self._pulses:
+                    group.create_task(pulse.run())
+        finally:
+            await self._client.close()
+
+    async def _contact(self, origin: Origin) -> None:
+        self._lanes[origin.node].contact()
+        await self._contacts.seen(origin.node)
+
+    async def _listen(self, listening: Listening) -> None:
+        """Serve HTTP. An address that is not to be had is tried again and again: all else goes on meanwhile."""
+        node = self._config.node
+        said = None
+        while True:
+            try:
+                door = _bind(node.bind, node.port)
+            except OSError as error:
+                why = f"{node.bind}:{node.port}: {error.strerror}"
+                if why != said:
+                    log.warning("cannot listen on %s", why)
+                    listening(None, f"cannot listen on {why}")
+                said = why
+                await asyncio.sleep(_BIND_AGAIN_S)
+                continue
+            listening(f"{node.bind}:{node.port}", None)
+            with door:
+                await _serve(self._gateway, door)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    door = socket.socket(family, kind, protocol)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(address)
+        door.listen(128)
+    except OSError:
+        door.close()
+        raise
+    door.setblocking(False)
+    return door
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without a hold on the process's signals: the gateway stops it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(gateway: Gateway, door: socket.socket) -> None:
+    server = _Server(
+        uvicorn.Config(
+            gateway.app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise

@@ -1,0 +1,194 @@
+"""One session process at the gateway's socket: JSON-RPC lines between it and an MCP server of its own.
+
+Beside MCP's own messages, four notifications travel on the socket and never further:
+
+    claudemail/hello    session to gateway, the first line: who it is
+    claudemail/welcome  gateway to session: its callsign; from here on MCP is served
+    claudemail/refused  gateway to session: why it is not served
+    claudemail/shown    session to gateway: the answer to this request has been handed to the client
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import anyio
+import mcp_types as types
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp.shared.message import SessionMessage
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from claudemail import __version__
+from claudemail.errors import ClaudeMailError
+from claudemail.model.brief import Line, Name
+from claudemail.office import Office, Party
+from claudemail.tools.server import build
+
+log = logging.getLogger(__name__)
+HELLO, WELCOME, REFUSED, SHOWN = (f"claudemail/{word}" for word in ("hello", "welcome", "refused", "shown"))
+MAX_LINE = 4 * 1024 * 1024
+"""The longest line either side takes, in bytes: a brief of 256 KiB can grow sixfold when JSON escapes it."""
+_HELLO_S = 10.0
+
+
+class Hello(BaseModel):
+    """How a session process introduces itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: Annotated[Line, Field(max_length=40)]
+    callsign: Name
+    instance: Name
+    holder: Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
+    pid: Annotated[int, Field(ge=1)]
+    client_pid: Annotated[int, Field(ge=0)]
+    session_id: Annotated[str, Field(max_length=200)] | None = None
+    project: Annotated[Line, Field(max_length=200)] | None = None
+
+
+class Connection:
+    """Serves one session process until it goes."""
+
+    def __init__(
+        self, office: Office, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, changed: Callable[[], None]
+    ) -> None:
+        self._office = office
+        self._changed = changed
+        self._reader = reader
+        self._writer = writer
+        self._shown: dict[types.RequestId, list[int]] = {}
+
+    async def serve(self) -> None:
+        """Greet, serve MCP, and note when the session has gone."""
+        try:
+            party = await self._greet()
+        except (ClaudeMailError, ValidationError, ValueError, TimeoutError) as error:
+            log.warning("a session was refused: %s", error)
+            self._tell(REFUSED, {"message": str(error)})
+            return
+        log.info("%s is here", party.name)
+        self._changed()
+        try:
+            await self._serve_mcp(party)
+        finally:
+            log.info("%s has gone", party.name)
+            await asyncio.shield(self._office.release(party))
+            self._changed()
+
+    async def _greet(self) -> Party:
+        async with asyncio.timeout(_HELLO_S):
+            line = await self._reader.readline()
+        message = json.loads(line)
+        if not isinstance(message, dict) or message.get("method") != HELLO:
+            raise ValueError("the first line is not a hello")
+        hello = Hello.model_validate(message.get("params"))
+        if hello.version != __version__:
+            log.warning("%s runs version %s, this gateway %s", hello.callsign, hello.version, __version__)
+        party = await self._office.claim(
+            hello.callsign,
+            hello.instance,
+            holder=hello.holder,
+            pid=hello.pid,
+            client_pid=hello.client_pid,
+            session_id=hello.session_id,
+            project=hello.project,
+        )
+        self._tell(WELCOME, {"callsign": party.name, "node": party.node, "version": __version__})
+        return party
+
+    async def _serve_mcp(self, party: Party) -> None:
+        inward, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+        write, outward = anyio.create_memory_object_stream[SessionMessage](0)
+        server = build(self._office, party, self._shown.__setitem__)
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(self._write(outward))
+            group.create_task(self._read(party, inward))
+            await server.run(read, write, server.create_initialization_options())
+            await writing
+
+    async def _read(self, party: Party, inward: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
+        async with inward:
+            while line := await _line(self._reader):
+                try:
+                    if line.startswith(_CONTROL):
+                        await self._control(party, json.loads(line))
+                        continue
+                    message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+                except (ValueError, RecursionError) as error:
+                    await inward.send(error)
+                    continue
+                await inward.send(SessionMessage(message))
+
+    async def _control(self, party: Party, message: dict[str, Any]) -> None:
+        if message.get("method") == SHOWN:
+            numbers = self._shown.pop(message["params"]["id"], [])
+            try:
+                await self._office.shown(party, numbers)
+            except ClaudeMailError as error:
+                log.warning("what %s was shown could not be marked read: %s", party.name, error)
+
+    async def _write(self, outward: MemoryObjectReceiveStream[SessionMessage]) -> None:
+        async with outward:
+            async for item in outward:
+                line = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+                self._writer.write(line.encode() + b"\n")
+                await self._writer.drain()
+
+    def _tell(self, method: str, params: dict[str, Any]) -> None:
+        self._writer.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode() + b"\n")
+
+
+_CONTROL = b'{"jsonrpc": "2.0", "method": "claudemail/'
+"""How every control line begins; session processes write them just so, and let none from their client through."""
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """Return the next line, or nothing when the session is gone or its line is too long to be taken."""
+    try:
+        return await reader.readline()
+    except (ValueError, ConnectionError) as error:
+        log.warning("a session is cut off: %s", error)
+        return b""
+
+
+@contextlib.asynccontextmanager
+async def listen(office: Office, path: str, changed: Callable[[], None]) -> AsyncIterator[None]:
+    """Serve session processes at the Unix socket `path`, for this user only, until the context ends.
+
+    Args:
+        office: this node's office.
+        path: where the socket is made; one that a killed gateway left is replaced.
+        changed: called when a session has come or gone.
+    """
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        try:
+            await Connection(office, reader, writer, changed).serve()
+        except Exception:
+            log.exception("a session's connection failed")
+        finally:
+            serving.discard(task)
+            writer.close()
+
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    server = await asyncio.start_unix_server(serve, path, limit=MAX_LINE)
+    os.chmod(path, 0o600)
+    try:
+        yield
+    finally:
+        server.close()
+        for task in serving:
+            task.cancel()
+        if serving:
+            await asyncio.wait(serving)

@@ -1,0 +1,62 @@
+"""claudemail_send: accept a brief."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from claudemail.model.brief import MAX_TITLE, Draft, Priority, invalid
+from claudemail.tools.tool import Arguments, Call, Tool
+from claudemail.wording import listing, recipient_line
+
+
+class Args(Arguments):
+    """What to send."""
+
+    title: Annotated[str, Field(max_length=5 * MAX_TITLE)]
+    to: str | list[str] = ""
+    """Callsigns, instances, name@node, @node, operator, or all; several with commas. Empty: reply to reply_to's sender."""
+    body: str = ""
+    """Markdown, up to 256 KiB."""
+    action: str | list[str] | None = None
+    """What you ask for, one text per action item."""
+    priority: Priority = Priority.NORMAL
+    due: str | None = None
+    """YYYY-MM-DD"""
+    reply_to: str | None = None
+    """Ref or number of the brief you answer."""
+    key: str | None = None
+    """Your own id for this send: a repeat with the same key never sends twice."""
+
+
+async def _run(call: Call, args: Args) -> str:
+    result = await call.office.send(call.party, _draft(args))
+    now = call.office.now()
+    states = "\n".join(f"- {recipient_line(state, now)}" for state in result.recipients)
+    verb = "Already sent with that key" if result.repeated else "Accepted"
+    text = f'{verb}: {result.ref} ({result.number}) "{result.title}", durable and on its way to:\n{states}'
+    absent = [state.name for state in result.recipients if state.live is False]
+    if absent:
+        text += f"\n{listing(absent)} will find it on coming back."
+    return f"{text}\nSee how far it is with claudemail_read {result.ref}."
+
+
+def _draft(args: Args) -> Draft:
+    fields: dict[str, Any] = args.model_dump(exclude={"action"})
+    fields["to"] = [args.to] if isinstance(args.to, str) else args.to
+    fields["to"] = [word for word in fields["to"] if word.strip()]
+    fields["actions"] = [] if args.action is None else args.action
+    try:
+        return Draft.model_validate(fields)
+    except ValidationError as error:
+        raise invalid(error, "The brief") from error
+
+
+SEND = Tool(
+    name="claudemail_send",
+    description="Send a brief (a markdown message) to other Claude Code sessions on this or other servers, or reply to one."
+    " Returns once it is stored durably; delivery goes on by itself. See claudemail_roster for who there is.",
+    arguments=Args,
+    run=_run,
+)
