@@ -167,7 +167,7 @@ def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
 
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The config file {path} is not valid JSON: {error}.") from error
     checker = Checker()
     values = checker.config(data)

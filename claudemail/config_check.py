@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import json
 
 from claudemail.config import DEFAULT_PORT, RESERVED, Instance, Node
@@ -208,7 +208,7 @@ def _is_public_key(value: object) -> bool:
         return (
             isinstance(value, str)
             and value.startswith("ed25519:")
-            and len(base64.b64decode(value[8:], validate=True)) == 32
+            and len(binascii.a2b_base64(value[8:], strict_mode=True)) == 32
         )
     except ValueError:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -85,14 +84,20 @@ def take_lock(state_dir: str, mode: str) -> int | None:
         other = read_notice(state_dir)
         if mode == FOREGROUND and other is not None and other.mode == ON_DEMAND and time.monotonic() < deadline:
             if not asked:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(other.pid, signal.SIGTERM)
                 asked = True
+                _ask_to_stop(other.pid)
         elif tries > 4:  # somebody may just be looking whether it is held
             os.close(file)
             return None
         time.sleep(0.05)
     return file
+
+
+def _ask_to_stop(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return  # gone of itself; its lock is free now
 
 
 def _try_lock(file: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from claudemail.errors import ConfigError
 
@@ -11,6 +10,7 @@ MAX_PATH = 100
 """The kernel takes at most 107 bytes (104 on macOS); a few are left for the names of bells."""
 GATEWAY_SOCKET = "gateway.sock"
 _LONGEST_NAME = 20
+_SHORT = "/tmp"  # noqa: S108 - not TMPDIR: all processes of the node must find the same folder; it is checked to be ours
 
 
 def socket_folder(state_dir: str, name: str) -> str:
@@ -26,7 +26,7 @@ def socket_folder(state_dir: str, name: str) -> str:
     if len(os.fsencode(folder)) + _LONGEST_NAME > MAX_PATH:
         import hashlib
 
-        base = os.path.join(tempfile.gettempdir(), f"claudemail-{os.getuid()}")
+        base = os.path.join(_SHORT, f"claudemail-{os.getuid()}")
         _private(base)
         folder = os.path.join(base, hashlib.sha256(os.fsencode(folder)).hexdigest()[:16])
     _private(folder)
@@ -42,6 +42,9 @@ def _private(folder: str) -> None:
     os.makedirs(folder, mode=0o700, exist_ok=True)
     status = os.lstat(folder)
     if status.st_uid != os.getuid():
-        raise ConfigError(f"The folder {folder} belongs to another user.", remedy="Remove it, or set TMPDIR.")
+        raise ConfigError(
+            f"The folder {folder} belongs to another user.",
+            remedy="Have it removed, or set db_path to a folder with a shorter path.",
+        )
     if status.st_mode & 0o077:
         os.chmod(folder, 0o700)

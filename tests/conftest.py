@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from syrupy.extensions.image import SVGImageExtension
+from pytest_textual_snapshot import SVGImageExtension
 
 from claudemail import config as configuration
 from claudemail.config import Config
 from claudemail.office import Office
+from claudemail.testing import Fleet, Member
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 SVGImageExtension.file_extension = "svg"  # pytest-textual-snapshot 1.0 with syrupy 5 and newer
 
@@ -72,3 +79,67 @@ def node_config(data: dict[str, Any], folder: Path, node_id: str) -> Config:
     path = folder / "config.json"
     path.write_text(json.dumps(data))
     return configuration.parse(path.read_text(), str(path), {configuration.NODE_ENV: node_id})
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Two nodes with keys, three instances and four callsigns; no gateway runs yet."""
+    layout = {
+        "server1": {"instance1": ["alpha", "bravo"], "instance3": ["delta"]},
+        "server2": {"instance2": ["charlie"]},
+    }
+    with Fleet(tmp_path / "fleet", layout) as fleet:
+        yield fleet
+
+
+class Session:
+    """A Claude Code session's stand-in: an MCP client at the other end of a real `claudemail mcp`."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def __call__(self, tool: str, **arguments: Any) -> str:
+        """Call a tool and return its answer; raise AssertionError if it is an error."""
+        text, failed = await self.outcome(tool, **arguments)
+        assert not failed, text
+        return text
+
+    async def refused(self, tool: str, **arguments: Any) -> str:
+        """Call a tool and return its error; raise AssertionError if it is none."""
+        text, failed = await self.outcome(tool, **arguments)
+        assert failed, text
+        return text
+
+    async def outcome(self, tool: str, **arguments: Any) -> tuple[str, bool]:
+        """Call a tool and return its text and whether it is an error."""
+        result = await self.client.call_tool(f"claudemail_{tool}", arguments)
+        assert result.structured_content is None, "structured content hides the text from the model"
+        [block] = result.content
+        assert block.type == "text"
+        return block.text, bool(result.is_error)
+
+    async def until(self, tool: str, needle: str, **arguments: Any) -> str:
+        """Call a tool until its answer contains `needle`, and return that answer."""
+        text = ""
+        for _ in range(1_000):
+            text = await self(tool, **arguments)
+            if needle in text:
+                return text
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{needle!r} never came; last answer: {text}")
+
+
+@contextlib.asynccontextmanager
+async def session(member: Member, mode: str = "auto") -> AsyncIterator[Session]:
+    """Start `claudemail mcp` on a node as Claude Code would, and connect to it."""
+    from mcp import Client, StdioServerParameters, stdio_client  # half a second that most tests can do without
+
+    command = StdioServerParameters(command=sys.executable, args=["-m", "claudemail", "mcp"], env=member.environment)
+    async with Client(stdio_client(command), mode=mode) as client:
+        yield Session(client)
+
+
+@pytest.fixture
+def connect() -> Callable[..., contextlib.AbstractAsyncContextManager[Session]]:
+    """A function that starts a session on a node, as in `async with connect(member) as alpha`."""
+    return session

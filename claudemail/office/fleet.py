@@ -11,7 +11,7 @@ from claudemail.model.roster import Liveness, PeerState, Presence, liveness
 from claudemail.model.views import LaneView, NodeView, RosterView, StatusView
 from claudemail.office.desk import Desk
 from claudemail.running import read_notice
-from claudemail.store import entries, outbox
+from claudemail.store import briefs, entries, outbox
 
 _MOST_DEAD = 20
 
@@ -59,9 +59,7 @@ async def status(desk: Desk) -> StatusView:
         waiting, buried = outbox.waiting(connection), outbox.dead_counts(connection)
         unread, _ = entries.counts(connection, None)
         notice = read_notice(config.state_dir)
-        total, sent = connection.execute(
-            "SELECT (SELECT count(*) FROM briefs), (SELECT count(DISTINCT brief) FROM recipients)"
-        ).fetchone()
+        totals = briefs.totals(connection)
         lanes = []
         for node in config.peers:
             state = peers.get(node.id, PeerState(node=node.id))
@@ -87,9 +85,9 @@ async def status(desk: Desk) -> StatusView:
             node=config.node_id,
             version=__version__,
             at=now,
-            briefs=total,
+            briefs=sum(totals.values()),
             unread=sum(unread.values()),
-            sent=sent,
+            sent=totals.get(config.node_id, 0),
             gateway_pid=notice.pid if notice else None,
             listening=notice.listening if notice else None,
             listen_error=notice.listen_error if notice else None,

@@ -73,6 +73,11 @@ def find(connection: sqlite3.Connection, word: str) -> sqlite3.Row:
     raise NotFound(f"{word!r} stands for several briefs: {listed}.", remedy="Use the longer form of the one you mean.")
 
 
+def totals(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many briefs there are from each node."""
+    return {row["node"]: row["briefs"] for row in connection.execute("SELECT node, briefs FROM totals")}
+
+
 def load(row: sqlite3.Row) -> Brief:
     """Return the brief kept in a row."""
     return Brief.model_validate(json.loads(row["canonical"]))

@@ -54,6 +54,10 @@ class _Thread(aiosqlite.Connection):
         result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
         return result
 
+    def join(self) -> None:
+        """Wait for the end of the thread of a connection that could not be made: it must not outlive the event loop."""
+        self._thread.join()
+
 
 class Database:
     """An open database. Use `async with Database.open(...)`, or call `close`."""
@@ -63,13 +67,14 @@ class Database:
         self._schema = schema
         self._durable = durable
         self._gate = Gate(path)
-        self._bell = Bell(path.parent)
+        self._bell = Bell(path)
         self._reader: _Thread | None = None
         self._writer: _Thread | None = None
         self._pending: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._flusher: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path, schema: Schema, *, durable: bool = True) -> Database:
@@ -109,6 +114,7 @@ class Database:
 
     async def close(self) -> None:
         """Finish what is being written and close. Closing may checkpoint, so it passes the gate."""
+        self._closed = True
         if self._watcher is not None:
             self._watcher.cancel()
             asyncio.get_running_loop().remove_reader(self._bell.listen())
@@ -142,6 +148,8 @@ class Database:
             StoreError: SQLite failed; nothing of this write was stored.
             Exception: whatever `work` raised; nothing of this write was stored.
         """
+        if self._closed:
+            raise StoreError("The database is closed.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._pending.append((work, future))
         if self._flusher is None or self._flusher.done():
@@ -226,10 +234,11 @@ class Database:
             with self._gate:  # the first connection after a crash recovers the log
                 return _open(self.path, durable=self._durable)
 
+        thread = _Thread(connector, 64)
         try:
-            thread = _Thread(connector, 64)
             await thread
         except sqlite3.Error as error:
+            thread.join()
             raise _explain(error, self.path) from error
         return thread
 

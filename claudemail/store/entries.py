@@ -11,6 +11,9 @@ from claudemail.model.brief import Priority
 from claudemail.model.views import InboxRow
 from claudemail.store.briefs import ROW_COLUMNS, as_row
 
+_UNREAD = "INDEXED BY entries_unread"
+"""Left to itself, SQLite walks the primary key through all that was read, to find the few that were not."""
+
 
 def deliver(connection: sqlite3.Connection, mailbox: str, number: int, priority: Priority) -> bool:
     """Put a brief into a mailbox; return whether it was not there before."""
@@ -99,9 +102,10 @@ def page(
     ranks: Sequence[int | None] = range(len(Priority)) if unread else (None,)
     order, compare = ("ASC", ">") if oldest_first else ("DESC", "<")
     edge = before if before is not None else (0 if oldest_first else 2**62)
+    index = _UNREAD if unread else ""
     walks = [
         connection.execute(
-            f"SELECT {ROW_COLUMNS}, e.mailbox, e.read_at FROM entries e JOIN briefs b ON b.number = e.brief"
+            f"SELECT {ROW_COLUMNS}, e.mailbox, e.read_at FROM entries e {index} JOIN briefs b ON b.number = e.brief"
             f" WHERE e.mailbox = ? AND e.brief {compare} ? {'' if rank is None else 'AND e.read_at IS NULL AND e.priority = ?'}"
             f" ORDER BY e.brief {order} LIMIT ?",
             (mailbox, edge, *(() if rank is None else (rank,)), limit),
@@ -118,7 +122,7 @@ def most_pressing(connection: sqlite3.Connection, mailboxes: Sequence[str], limi
     for rank in reversed(range(len(Priority))):
         walks = [
             connection.execute(
-                f"SELECT {ROW_COLUMNS}, e.mailbox, e.read_at FROM entries e JOIN briefs b ON b.number = e.brief"
+                f"SELECT {ROW_COLUMNS}, e.mailbox, e.read_at FROM entries e {_UNREAD} JOIN briefs b ON b.number = e.brief"
                 " WHERE e.mailbox = ? AND e.priority = ? AND e.read_at IS NULL ORDER BY e.brief LIMIT ?",
                 (mailbox, rank, limit - len(rows)),
             )

@@ -15,6 +15,8 @@ from claudemail.store import recipients
 RETENTION_MS = 30 * 86_400_000
 """How long a parcel waits for its peer before it goes to dead letters, and stays in the sent log after that."""
 EXPIRED = "expired"
+_WAITING = "INDEXED BY outbox_waiting"
+"""Left to itself, SQLite walks the primary key through all of the sent log, to find what waits at its end."""
 
 
 def enqueue_brief(
@@ -36,7 +38,7 @@ def batch(connection: sqlite3.Connection, peer: str) -> Batch | None:
     if lane is None:
         return None
     rows = connection.execute(
-        "SELECT o.*, b.canonical, b.signature FROM outbox o LEFT JOIN briefs b ON b.number = o.brief"
+        f"SELECT o.*, b.canonical, b.signature FROM outbox o {_WAITING} LEFT JOIN briefs b ON b.number = o.brief"
         " WHERE o.peer = ? AND o.done_at IS NULL AND o.epoch = ? ORDER BY o.seq LIMIT ?",
         (peer, lane["epoch"], MAX_BATCH),
     )
@@ -57,7 +59,8 @@ def acknowledge(
     for refusal in refused:
         _bury(connection, peer, epoch, refusal.seq, refusal.code, refusal.reason, now)
     rows = connection.execute(
-        "UPDATE outbox SET done_at = ? WHERE peer = ? AND epoch = ? AND seq <= ? AND done_at IS NULL RETURNING brief",
+        f"UPDATE outbox {_WAITING} SET done_at = ? WHERE peer = ? AND epoch = ? AND seq <= ? AND done_at IS NULL"
+        " RETURNING brief",
         (now, peer, epoch, have),
     ).fetchall()
     for row in rows:
@@ -119,9 +122,16 @@ def expire(connection: sqlite3.Connection, now: int) -> None:
 def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     """Return for each peer with waiting parcels how many there are and when the oldest was accepted."""
     rows = connection.execute(
-        "SELECT peer, count(*) AS n, min(at) AS oldest FROM outbox WHERE done_at IS NULL GROUP BY peer"
+        "SELECT peer, count(*) AS n, min(seq) AS seq FROM outbox WHERE done_at IS NULL GROUP BY peer"
     )
-    return {row["peer"]: (row["n"], row["oldest"]) for row in rows}
+    found = {}
+    for row in rows.fetchall():
+        (at,) = connection.execute(
+            f"SELECT at FROM outbox {_WAITING} WHERE peer = ? AND seq = ? AND done_at IS NULL",
+            (row["peer"], row["seq"]),
+        ).fetchone()
+        found[row["peer"]] = (row["n"], at)
+    return found
 
 
 def dead(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:

@@ -27,6 +27,15 @@ CREATE TABLE briefs (
 CREATE INDEX briefs_by_code ON briefs (code);
 CREATE INDEX briefs_by_thread ON briefs (thread, at);
 
+-- How many briefs there are from each node, kept by the trigger.
+CREATE TABLE totals (
+    node   TEXT PRIMARY KEY,
+    briefs INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER briefs_counted AFTER INSERT ON briefs BEGIN
+    INSERT INTO totals (node, briefs) VALUES (new.node, 1) ON CONFLICT DO UPDATE SET briefs = briefs + 1;
+END;
+
 -- One row for each mailbox of this node that holds a brief.
 CREATE TABLE entries (
     mailbox  TEXT NOT NULL COLLATE NOCASE,
