@@ -16,11 +16,12 @@ from claudemail.config import Config
 from claudemail.errors import ClaudeMailError, StoreError
 from claudemail.mesh.mesh import Mesh
 from claudemail.office import Office
-from claudemail.running import ON_DEMAND, Notice, read_notice, socket_path, take_lock, write_notice
+from claudemail.running import ON_DEMAND, Notice, is_ours, read_notice, socket_path, take_lock, write_notice
 from claudemail.tools.connection import listen
 
 log = logging.getLogger(__name__)
 _EXPIRE_EVERY_S = 3600.0
+_LOOK_EVERY_S = 2.0
 
 
 def run(config: Config, mode: str) -> int:
@@ -44,13 +45,13 @@ def run(config: Config, mode: str) -> int:
         log.info("a gateway is already running for %s%s", config.node_id, pid)
         return 0 if mode == ON_DEMAND else ClaudeMailError.exit_code
     try:
-        asyncio.run(_serve(config, mode))
+        asyncio.run(_serve(config, mode, lock))
     finally:
         os.close(lock)
     return 0
 
 
-async def _serve(config: Config, mode: str) -> None:
+async def _serve(config: Config, mode: str, lock: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,27 +59,42 @@ async def _serve(config: Config, mode: str) -> None:
     notice = Notice(os.getpid(), mode, None, None)
     async with await Office.open(config) as office:
         await office.release_dead()
-        async with _mesh(config, office, notice) as mesh, listen(office, socket_path(config), mesh.roster_changed):
+        async with (
+            _mesh(config, office, notice, stop) as mesh,
+            listen(office, socket_path(config), mesh.roster_changed),
+        ):
             write_notice(config.state_dir, notice)
             log.info("ClaudeMail %s serves %s", __version__, config.node_id)
-            keeping = asyncio.create_task(_keep(office))
+            chores = [asyncio.create_task(_keep(office)), asyncio.create_task(_watch_lock(config, lock, stop))]
             try:
                 await stop.wait()
             finally:
-                keeping.cancel()
+                for chore in chores:
+                    chore.cancel()
         log.info("stopped")
 
 
 @contextlib.asynccontextmanager
-async def _mesh(config: Config, office: Office, notice: Notice) -> AsyncIterator[Mesh]:
-    """Run the mesh while the context lasts. A node without peers has one that does nothing."""
+async def _mesh(config: Config, office: Office, notice: Notice, stop: asyncio.Event) -> AsyncIterator[Mesh]:
+    """Run the mesh while the context lasts. A node without peers has one that does nothing.
+
+    A mesh that fails in a way nobody foresaw ends the gateway: one that seems to run and carries nothing is worse, and the
+    next session starts another.
+    """
     mesh = Mesh(config, office.transit, office.key(), wall_ms)
 
     def listening(address: str | None, error: str | None) -> None:
         notice.listening, notice.listen_error = address, error
         write_notice(config.state_dir, notice)
 
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("the mesh failed", exc_info=task.exception())
+            stop.set()
+
     working = asyncio.create_task(mesh.run(listening)) if config.peers else None
+    if working is not None:
+        working.add_done_callback(ended)
     unsubscribe = office.subscribe(mesh.nudge)
     try:
         yield mesh
@@ -86,8 +102,15 @@ async def _mesh(config: Config, office: Office, notice: Notice) -> AsyncIterator
         unsubscribe()
         if working is not None:
             working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
+            await asyncio.wait([working])
+
+
+async def _watch_lock(config: Config, lock: int, stop: asyncio.Event) -> None:
+    """Stop when the node's folder was removed or replaced: what this gateway holds open is nobody's mail any more."""
+    while is_ours(config.state_dir, lock):  # noqa: ASYNC110 - no event tells of it
+        await asyncio.sleep(_LOOK_EVERY_S)
+    log.warning("%s is gone; this gateway stops", config.state_dir)
+    stop.set()
 
 
 async def _keep(office: Office) -> None:

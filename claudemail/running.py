@@ -69,6 +69,14 @@ def is_held(state_dir: str) -> bool:
         os.close(file)
 
 
+def is_ours(state_dir: str, lock: int) -> bool:
+    """Return whether the lock file of a node is still the one that is open as `lock`."""
+    try:
+        return os.path.samestat(os.stat(os.path.join(state_dir, _LOCK)), os.fstat(lock))
+    except FileNotFoundError:
+        return False
+
+
 def take_lock(state_dir: str, mode: str) -> int | None:
     """Return this node's gateway lock, held until the process ends; None when another gateway holds it.
 

@@ -44,7 +44,7 @@ def _private(folder: str) -> None:
     if status.st_uid != os.getuid():
         raise ConfigError(
             f"The folder {folder} belongs to another user.",
-            remedy="Have it removed, or set db_path to a folder with a shorter path.",
+            remedy="Have it removed, or give db_path a shorter path.",
         )
     if status.st_mode & 0o077:
         os.chmod(folder, 0o700)

@@ -18,6 +18,7 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e007f\U000e0100-\U000e01ef"  # tags and supplementary variation selectors: invisible text
     "]"
 )
+_UNSAFE_ASCII = {code: None for code in (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n?|[\u2028\u2029]")
 _SPACE_RUN = re.compile(r"[\s\u2028\u2029]+")
@@ -25,6 +26,10 @@ _SPACE_RUN = re.compile(r"[\s\u2028\u2029]+")
 
 def scrub(text: str) -> str:
     """Return `text` without control, bidirectional and invisible characters; line breaks become newlines."""
+    if text.isascii():  # most mail is, and this way is ten times faster
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return text.translate(_UNSAFE_ASCII)
     text = _LINE_BREAK.sub("\n", text)
     return _SURROGATE.sub("\ufffd", _UNSAFE.sub("", text))
 

@@ -82,6 +82,12 @@ def node_config(data: dict[str, Any], folder: Path, node_id: str) -> Config:
 
 
 @pytest.fixture
+def configure() -> Callable[[dict[str, Any], Path, str], Config]:
+    """A function that writes a config file into a folder and loads it as a node."""
+    return node_config
+
+
+@pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     """Two nodes with keys, three instances and four callsigns; no gateway runs yet."""
     layout = {

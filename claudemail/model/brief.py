@@ -33,8 +33,10 @@ class Priority(StrEnum):
     @property
     def rank(self) -> int:
         """A number that grows with urgency, from 0."""
-        return list(Priority).index(self)
+        return _RANKS[self]
 
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -51,7 +53,7 @@ class ActionItem(BaseModel):
     text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
     assignee: Name | None = None
     priority: Priority = Priority.NORMAL
-    due: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    due: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
 
 
 class Sender(BaseModel):
@@ -77,8 +79,8 @@ class Draft(BaseModel):
     body: Annotated[str, AfterValidator(scrub)] = ""
     actions: Annotated[list[ActionItem], Field(max_length=MAX_ACTIONS)] = []
     priority: Priority = Priority.NORMAL
-    due: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
-    expires: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    due: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
+    expires: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
     labels: Annotated[list[Name], Field(max_length=MAX_LABELS)] = []
     reply_to: Annotated[str, Field(max_length=64)] | None = None
     key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -104,7 +106,7 @@ class Brief(BaseModel):
 
     id: Uuid
     ref: Annotated[str, Field(pattern=f"^{REF.pattern}$")]
-    stamp: Annotated[str, Field(pattern=r"^\d{14}-\d{5}-[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    stamp: Annotated[str, Field(pattern=r"^[0-9]{14}-[0-9]{5}-[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     at: Millis
     sender: Sender
     to: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_@-]{1,130}$")]], Field(min_length=1, max_length=64)]
@@ -112,8 +114,8 @@ class Brief(BaseModel):
     body: Annotated[str, AfterValidator(scrub)]
     actions: Annotated[list[ActionItem], Field(max_length=MAX_ACTIONS)] = []
     priority: Priority = Priority.NORMAL
-    due: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$")
-    expires: str | None = Field(None, pattern=r"^\d{4}-\d\d-\d\d$")
+    due: str | None = Field(None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    expires: str | None = Field(None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     labels: Annotated[list[Name], Field(max_length=MAX_LABELS)] = []
     thread: Uuid
     reply_to: Uuid | None = None

@@ -85,7 +85,8 @@ class Directory:
         if address.node is not None:
             self._check_node(address.node)
         if address.is_all or address.name is None:
-            return [entry for entry in self._everyone(address.node) if entry.name.lower() != but.lower()]
+            here = self.config.node_id  # a namesake on another node is somebody else
+            return [e for e in self._everyone(address.node) if e.node != here or e.name.lower() != but.lower()]
         if address.name.lower() == OPERATOR:
             node = address.node or self.config.node_id
             return [Entry(OPERATOR, node, OPERATOR, Kind.OPERATOR, live=False, seen_at=None)]

@@ -20,6 +20,7 @@ DIGEST_CHARS = 8_000
 EXCERPT_CHARS = 600
 _MOST_DIGESTED = 50
 _MOST_SENDERS = 20
+_MOST_RECEIPTS = 500
 _ITEM_OVERHEAD = 160
 
 
@@ -143,4 +144,5 @@ def send_receipts(desk: Desk, connection: sqlite3.Connection, notes: dict[str, l
             for receipt in receipts:
                 recipients.receipt(connection, here, receipt)
         elif node in peers:
-            outbox.enqueue_receipts(connection, node, new_id(now), receipts, now)
+            for start in range(0, len(receipts), _MOST_RECEIPTS):  # one request carries a parcel, however many were read
+                outbox.enqueue_receipts(connection, node, new_id(now), receipts[start : start + _MOST_RECEIPTS], now)

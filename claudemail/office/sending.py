@@ -67,6 +67,7 @@ def _accept(
         to = (address.Address(name=parent["sender"], node=parent["node"]),)
     chosen = directory.resolve(to, but=party.name)
     brief = _compose(desk, connection, party, draft, to, parent)
+    check_size(brief.title, brief.body, brief.actions, brief.labels)  # as its recipients will, with the signature line
     number = _store(desk, connection, brief, chosen)
     if draft.key is not None:
         connection.execute("INSERT INTO send_keys VALUES (?, ?, ?, ?)", (party.name, draft.key, digest, number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from claudemail.store import briefs, entries, inbound, outbox, recipients, regis
 _RECEIPTS = TypeAdapter(list[Receipt])
 _NAMES = TypeAdapter(list[str])
 _MOST_PRESENCES = 2_000
+_PART = 16
 
 
 class _Examined(NamedTuple):
@@ -50,7 +52,7 @@ class Transit:
             PeerRefused: a brief claims to be from another node than the one that signed the request.
             StoreError: nothing was taken.
         """
-        examined = [self._examine(origin, parcel) for parcel in batch.parcels]
+        examined = await self._examine_all(origin, batch.parcels)
         peers = await self._desk.peers()
         return await self._desk.mail.write(lambda connection: self._commit(connection, origin, batch, examined, peers))
 
@@ -118,6 +120,17 @@ class Transit:
         ]  # fmt: skip
         send_receipts(self._desk, connection, {origin.node: failed} if failed else {}, now)
         return None
+
+    async def _examine_all(self, origin: Origin, parcels: list[Parcel]) -> list[_Examined]:
+        """Look at parcels; at many of them in threads, since checking a signature takes 0.1 ms and leaves Python free."""
+        parts = [parcels[start : start + _PART] for start in range(0, len(parcels), _PART)]
+        if len(parts) == 1:
+            return self._examine_some(origin, parcels)
+        done = await asyncio.gather(*(asyncio.to_thread(self._examine_some, origin, part) for part in parts))
+        return [item for part in done for item in part]
+
+    def _examine_some(self, origin: Origin, parcels: list[Parcel]) -> list[_Examined]:
+        return [self._examine(origin, parcel) for parcel in parcels]
 
     def _examine(self, origin: Origin, parcel: Parcel) -> _Examined:
         try:

@@ -1,7 +1,7 @@
 """The bell: processes that share a database tell each other of a commit by Unix datagram.
 
-Each listener binds a socket in a folder beside the database; who commits sends an empty datagram to every socket there. Nothing is
-lost when a datagram is: listeners look at `PRAGMA data_version` once a second as well.
+Each listener binds a socket in a folder beside the database; who commits sends an empty datagram to every socket there.
+Nothing is lost when a datagram is: listeners look at `PRAGMA data_version` once a second as well.
 """
 
 from __future__ import annotations

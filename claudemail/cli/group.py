@@ -1,0 +1,82 @@
+"""The command `claudemail` itself: it knows every command by name and sentence, and loads the one that is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from claudemail import __version__
+from claudemail.cli.failures import EXIT_CODES
+from claudemail.cli.options import examples
+from claudemail.cli.printing import use_any_encoding
+
+COMMANDS = {
+    "send": "Send a brief.",
+    "check": "Count unread mail.",
+    "inbox": "List mail, newest first.",
+    "read": "Show one brief in full.",
+    "digest": "Summarise unread mail, and mark it read.",
+    "status": "Show the state of this node and its outbox.",
+    "roster": "Show who is in the fleet.",
+    "keys": "Show this node's public key.",
+    "console": "Open the operator's console.",
+    "gateway": "Run this node's gateway.",
+    "mcp": "Serve one Claude Code session on stdin and stdout.",
+    "demo": "Try it: a fleet of three nodes on this machine.",
+}
+"""Each command's first sentence, here too, so that `--help` loads none of them."""
+
+
+class Commands(click.Group):
+    """Loads each command from the module of its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return all names, in the order of the help text."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, or None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"claudemail.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the names and their sentences."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+_EPILOG = "\n\n".join(
+    [
+        examples(
+            "claudemail",
+            'claudemail send --to charlie --title "Deploy blocker" --body "The migration fails."',
+            "claudemail inbox --unread --as alpha",
+        ),
+        "\b\nExit codes:\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES),
+    ]
+)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+)
+@click.version_option(__version__, prog_name="claudemail", message="%(prog)s %(version)s")
+@click.pass_context
+def claudemail(context: click.Context) -> int | None:
+    """Mail between Claude Code sessions on several servers.
+
+    Without a command it opens the console.
+    """
+    use_any_encoding()
+    if context.invoked_subcommand is not None:
+        return None
+    from claudemail.cli.console import command
+
+    result: int | None = context.invoke(command)
+    return result

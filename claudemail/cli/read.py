@@ -1,0 +1,109 @@
+"""`claudemail read`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from claudemail.cli.context import with_office
+from claudemail.cli.options import acting_as, as_json, examples
+from claudemail.cli.printing import bold, cyan, dim, flush, green, red, say, show_json, yellow
+
+if TYPE_CHECKING:
+    from claudemail.cli.printing import Piece
+    from claudemail.model.brief import ActionItem
+    from claudemail.model.views import BriefView
+    from claudemail.office import Office
+
+
+@click.command(
+    epilog=examples("claudemail read k7qd", "claudemail read 5 --as alpha", "claudemail read k7qd --raw > brief.md")
+)
+@click.argument("ref")
+@click.option("--raw", is_flag=True, help="Print it as a brief file.")
+@acting_as
+@as_json
+def command(ref: str, raw: bool, name: str | None, as_json: bool) -> None:
+    """Show one brief in full.
+
+    REF is its ref (k7qd), its number on this node (5) or its id. It is marked read, once shown, in the mailboxes of the name that
+    you act as. The operator may look into everyone's mail, and that marks nothing.
+    """
+    if raw and as_json:
+        raise click.UsageError("--raw and --json exclude each other.")
+
+    async def work(office: Office) -> None:
+        party = await office.party(name)
+        found = await office.read(party, ref)
+        if as_json:
+            show_json(found.model_dump(mode="json"))
+        elif raw:
+            from claudemail.model import document
+
+            say(document.format(found.brief).removesuffix("\n"))
+        else:
+            _print(found, office.now(), peeking=not set(found.mailboxes) & set(party.mailboxes))
+        flush()
+        if found.unread:
+            await office.shown(party, [found.number])
+
+    with_office(work)
+
+
+def _print(found: BriefView, now: int, *, peeking: bool) -> None:
+    from claudemail.cli.recipients import print_states
+    from claudemail.cli.times import when
+    from claudemail.text import ago
+    from claudemail.wording import listing, row_line
+
+    brief = found.brief
+    say(bold(brief.title))
+    _field("From", f"{brief.sender}, ", _provenance(verified=found.verified))
+    _field("To", ", ".join(brief.to))
+    _field("Date", f"{when(brief.at, now)} ({ago(brief.at, now)} ago)")
+    _field("Ref", cyan(brief.ref), f" ({found.number} on this node, id {brief.id})")
+    if brief.priority.rank != 1:
+        _field("Priority", red(brief.priority) if brief.priority.rank > 1 else brief.priority)
+    for label, value in (("Due", brief.due), ("Expires", brief.expires), ("Labels", ", ".join(brief.labels))):
+        if value:
+            _field(label, value)
+    if brief.reply_to is not None:
+        _field("Reply to", next((row.ref for row in found.thread if row.id == brief.reply_to), brief.reply_to))
+    if found.mailboxes and peeking:
+        _field("Mailbox", f"{listing(found.mailboxes)}, where nothing is marked read now")
+    if found.recipients:
+        say(dim("Recipients"))
+        print_states(found.recipients, now)
+    if brief.actions:
+        say(dim("Actions"))
+        for number, action in enumerate(brief.actions, start=1):
+            say(f"  {number}. {action_line(action)}")
+    if found.thread:
+        say(dim("Thread"))
+        for row in found.thread:
+            say(f"  {row_line(row, now)}")
+    if brief.body:
+        say()
+        say(brief.body)
+
+
+def _field(label: str, *value: str | Piece) -> None:
+    say(dim(f"{label:<9} "), *value)
+
+
+def _provenance(*, verified: bool) -> Piece:
+    from claudemail.wording import provenance
+
+    return green(provenance(verified=True)) if verified else yellow(provenance(verified=False))
+
+
+def action_line(action: ActionItem) -> str:
+    """Return an action on one line, with what is known of it in brackets."""
+    known = [
+        action.assignee,
+        action.priority if action.priority.rank != 1 else None,
+        action.due and f"due {action.due}",
+    ]
+    facts = ", ".join(fact for fact in known if fact)
+    return f"{action.text} ({facts})" if facts else action.text
