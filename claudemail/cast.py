@@ -8,10 +8,10 @@ import json
 import os
 import random
 import re
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from claudemail.running import own_command
 from claudemail.testing import Member
 
 LAYOUT = {
@@ -108,10 +108,7 @@ class Actor:
     async def enter(self) -> None:
         """Start the session and shake hands. Sessions of an instance enter in the order of its callsigns."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "claudemail",
-            "mcp",
+            *own_command("mcp"),
             env={
                 **self._member.environment,
                 "CLAUDEMAIL_INSTANCE": self._instance,

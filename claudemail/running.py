@@ -14,6 +14,8 @@ from claudemail.sockets import gateway_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from claudemail.config import Config
 
 ON_DEMAND = "on-demand"
@@ -126,8 +128,8 @@ def start(config: Config) -> None:
     try:
         os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "claudemail", "gateway", "--on-demand"],
-            {**os.environ, "CLAUDEMAIL_NODE": config.node_id},
+            own_command("gateway", "--on-demand"),
+            own_environment({"CLAUDEMAIL_NODE": config.node_id}),
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, nothing, 0),
                 (os.POSIX_SPAWN_DUP2, log, 1),
@@ -140,6 +142,25 @@ def start(config: Config) -> None:
     finally:
         os.close(log)
         os.close(nothing)
+
+
+def own_command(*arguments: str) -> list[str]:
+    """Return the command line that runs `claudemail` with these arguments, as this process does.
+
+    Without -P Python would look for modules in the current folder first, which is a project of somebody's: an `mcp.py` in
+    it must not become part of the gateway.
+    """
+    return [sys.executable, "-P", "-m", "claudemail", *arguments]
+
+
+def own_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with changes, in which `own_command` finds this very package."""
+    environment = {**os.environ, **changes}
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if os.path.basename(home) not in ("site-packages", "dist-packages"):  # run from a checkout, perhaps not installed
+        paths = [home, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    return environment
 
 
 def socket_path(config: Config) -> str:

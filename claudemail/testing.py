@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -95,15 +94,16 @@ class Member:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of this node's processes."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLAUDE", "CLAUDEMAIL_"))}
-        return {**kept, "HOME": str(self.folder), configuration.CONFIG_ENV: str(self.config_path)}
+        own = running.own_environment({"HOME": str(self.folder)})
+        kept = {name: value for name, value in own.items() if not name.startswith("CLAUDE")}
+        return {**kept, configuration.CONFIG_ENV: str(self.config_path)}
 
     def start(self, *, wait: bool = True) -> None:
         """Start the gateway in the foreground of a process of its own."""
         log = (self.folder / running.LOG).open("ab")
         with log:
             self.gateway = subprocess.Popen(
-                [sys.executable, "-m", "claudemail", "gateway"],
+                running.own_command("gateway"),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

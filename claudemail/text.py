@@ -18,7 +18,7 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e007f\U000e0100-\U000e01ef"  # tags and supplementary variation selectors: invisible text
     "]"
 )
-_UNSAFE_ASCII = {code: None for code in (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)}
+_UNSAFE_ASCII = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n?|[\u2028\u2029]")
 _SPACE_RUN = re.compile(r"[\s\u2028\u2029]+")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from pytest_textual_snapshot import SVGImageExtension
 from claudemail import config as configuration
 from claudemail.config import Config
 from claudemail.office import Office
+from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
 
 if TYPE_CHECKING:
@@ -140,12 +140,13 @@ async def session(member: Member, mode: str = "auto") -> AsyncIterator[Session]:
     """Start `claudemail mcp` on a node as Claude Code would, and connect to it."""
     from mcp import Client, StdioServerParameters, stdio_client  # half a second that most tests can do without
 
-    command = StdioServerParameters(command=sys.executable, args=["-m", "claudemail", "mcp"], env=member.environment)
+    program, *arguments = own_command("mcp")
+    command = StdioServerParameters(command=program, args=arguments, env=member.environment)
     async with Client(stdio_client(command), mode=mode) as client:
         yield Session(client)
 
 
 @pytest.fixture
 def connect() -> Callable[..., contextlib.AbstractAsyncContextManager[Session]]:
-    """A function that starts a session on a node, as in `async with connect(member) as alpha`."""
+    """What starts a session on a node, as Claude Code would, for as long as a context lasts."""
     return session

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,8 @@ from pathlib import Path
 import click
 
 from claudemail.cli.options import examples
-from claudemail.config import Config
+from claudemail.config import CONFIG_ENV, Config
+from claudemail.running import own_command, own_environment
 
 _OPENING_S = 6.0
 _FOLDER = "claudemail-demo-"
@@ -59,7 +59,8 @@ def _fleet() -> Iterator[Config]:
         arguments = [word for member in members for word in ("--cast", str(member.config_path))]
         # A process of its own keeps the console smooth; its stdin closes with ours, even when we are killed.
         with subprocess.Popen(
-            [sys.executable, "-m", "claudemail", "demo", *arguments],
+            own_command("demo", *arguments),
+            env=own_environment({}),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -74,5 +75,5 @@ def _fleet() -> Iterator[Config]:
 
 
 def _show(config: Config) -> None:
-    environment = {**os.environ, "CLAUDEMAIL_CONFIG": str(config.path)}
-    subprocess.run([sys.executable, "-m", "claudemail", "console", "--once"], env=environment, check=False)
+    environment = own_environment({CONFIG_ENV: str(config.path)})
+    subprocess.run(own_command("console", "--once"), env=environment, check=False)

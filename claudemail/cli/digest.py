@@ -31,6 +31,7 @@ def command(name: str | None, as_json: bool) -> None:
             show_json(found.model_dump(mode="json"))
         else:
             _print(found, party.name, office.now())
+        flush()
         await office.shown(party, [item.row.number for item in found.items])
 
     with_office(work)

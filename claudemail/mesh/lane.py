@@ -23,12 +23,22 @@ _BREATH_S = 0.05
 class Lane:
     """Carries parcels to one peer until the mailroom has no more, and waits for the next."""
 
-    def __init__(self, peer: Node, mailroom: Mailroom, client: MeshClient, contacts: Contacts, wall: WallClock) -> None:
+    def __init__(
+        self,
+        peer: Node,
+        mailroom: Mailroom,
+        client: MeshClient,
+        contacts: Contacts,
+        wall: WallClock,
+        *,
+        poll_interval_ms: int,
+    ) -> None:
         self.peer = peer
         self._mailroom = mailroom
         self._client = client
         self._contacts = contacts
         self._wall = wall
+        self._poll_s = poll_interval_ms / 1000
         self._backoff = Backoff()
         self._more = asyncio.Event()
         self._contacted = asyncio.Event()
@@ -50,7 +60,7 @@ class Lane:
             try:
                 batch = await self._mailroom.next_batch(self.peer.id)
                 if batch is None:
-                    await self._more.wait()
+                    await _wait(self._more, self._poll_s)  # and look anyhow: whoever put a parcel in may not have rung
                     continue
                 await self._exchange(batch)
                 self._backoff.reset()
@@ -73,7 +83,11 @@ class Lane:
         log.info("lane to %s waits %.1f s: %s", self.peer.id, delay, error.message)
         with contextlib.suppress(StoreError):  # the lane goes on even when its trouble cannot be noted
             await self._contacts.failed(self.peer.id, error.message, self._wall() + int(delay * 1000))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await self._contacted.wait()
+        await _wait(self._contacted, delay)
         await asyncio.sleep(_BREATH_S)
+
+
+async def _wait(event: asyncio.Event, most_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(most_s):
+            await event.wait()

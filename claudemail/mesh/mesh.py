@@ -35,7 +35,10 @@ class Mesh:
         self._contacts = Contacts(mailroom, wall)
         self._client = MeshClient(config.node_id, key, wall)
         self._gateway = Gateway(config, mailroom, self._contact)
-        self._lanes = {peer.id: Lane(peer, mailroom, self._client, self._contacts, wall) for peer in config.peers}
+        self._lanes = {
+            peer.id: Lane(peer, mailroom, self._client, self._contacts, wall, poll_interval_ms=config.poll_interval_ms)
+            for peer in config.peers
+        }
         self._pulses = [
             Pulse(
                 peer,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from claudemail import __version__
 from claudemail.errors import ClaudeMailError, PeerRefused
-from claudemail.model.brief import SIGNED_AS, Brief, canonical, check_size, invalid
+from claudemail.model.brief import SIGNED_AS, Brief, Name, canonical, check_size, invalid
 from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, ParcelKind, Refusal, Setback
 from claudemail.model.receipt import DeliveryState, Receipt
 from claudemail.model.roster import Heartbeat, PeerState
@@ -20,7 +20,8 @@ from claudemail.office.reading import send_receipts
 from claudemail.store import briefs, entries, inbound, outbox, recipients, registry
 
 _RECEIPTS = TypeAdapter(list[Receipt])
-_NAMES = TypeAdapter(list[str])
+_NAMES = TypeAdapter(list[Name])
+_SIGNATURE = TypeAdapter(Annotated[str, Field(pattern="^[A-Za-z0-9+/=]{1,200}$")])
 _MOST_PRESENCES = 2_000
 _PART = 16
 
@@ -158,7 +159,7 @@ class Transit:
             raise PeerRefused(f"{origin.node} sent a brief that claims to be from {brief.sender.node}.")
         names = _NAMES.validate_python(parcel.body.get("for"))
         check_size(brief.title, brief.body, brief.actions, brief.labels)
-        text, signature = canonical(fields), str(parcel.body.get("signature"))
+        text, signature = canonical(fields), _SIGNATURE.validate_python(parcel.body.get("signature"))
         key = self._keys.get(origin.node)
         if key is not None:
             from claudemail.keys import verify

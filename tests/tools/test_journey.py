@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import signal
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -86,6 +88,23 @@ async def test_a_session_outlives_a_killed_gateway_and_brings_a_new_one_up(
         fleet["server1"].kill()
         assert "You are alpha" in await alpha("roster")
         assert await alpha.client.list_tools()
+
+
+async def test_a_call_that_was_in_flight_is_answered_with_what_to_do(fleet: Fleet, connect: Connect) -> None:
+    """A call that a gateway took and could not answer before it was killed is an error that says to call again."""
+    fleet["server1"].start()
+    async with connect(fleet["server1"]) as alpha:
+        await alpha("check")
+        gateway = fleet["server1"].gateway
+        assert gateway is not None
+        gateway.send_signal(signal.SIGSTOP)
+        call = asyncio.create_task(alpha.refused("send", to="bravo", title="x"))
+        await asyncio.sleep(0.5)  # nothing tells when the bytes have reached a process that is stopped
+        fleet["server1"].kill()
+        error = await call
+        assert "Call again" in error
+        assert "key" in error
+        assert "No unread mail" in await alpha("check")
 
 
 async def test_an_unknown_name_is_refused_with_the_nearest_and_nothing_is_stored(

@@ -1,0 +1,128 @@
+"""Lanes: mail goes out by itself, in order, and one peer's trouble is nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claudemail.mesh.backoff import BASE_S, CAP_S, Backoff
+from claudemail.model.brief import Draft
+from claudemail.model.receipt import DeliveryState
+from claudemail.office import Office
+from claudemail.testing import Fleet, Member
+
+Connect = Callable[..., Any]
+
+
+async def reached(office: Office, ref: str, state: DeliveryState) -> None:
+    """Return once the only recipient of a brief is at a state, woken by the office's own bell."""
+    rung = asyncio.Event()
+    unsubscribe = office.subscribe(rung.set)
+    async with asyncio.timeout(15):
+        while (await office.read(office.operator(), ref)).recipients[0].state is not state:
+            await rung.wait()
+            rung.clear()
+    unsubscribe()
+
+
+async def test_mail_that_another_process_accepts_goes_out_at_once(fleet: Fleet) -> None:
+    """A gateway hears of mail that the command line or a console accepted, long before it would look of itself."""
+    fleet.start()
+    async with await Office.open(fleet["server1"].config) as office:
+        sent = await office.send(office.operator(), Draft(to=["charlie"], title="from the command line"))
+        assert sent.recipients[0].state is DeliveryState.QUEUED
+        await reached(office, sent.ref, DeliveryState.DELIVERED)
+
+
+async def test_mail_accepted_while_no_gateway_runs_goes_out_when_one_does(fleet: Fleet) -> None:
+    """Mail waits in the outbox for its own gateway too, in the order in which it was accepted."""
+    async with await Office.open(fleet["server1"].config) as office:
+        for number in range(150):
+            sent = await office.send(office.operator(), Draft(to=["charlie"], title=f"{number}"))
+        fleet.start()
+        await reached(office, sent.ref, DeliveryState.DELIVERED)
+    async with await Office.open(fleet["server2"].config) as there:
+        page = await there.inbox(["charlie"], limit=200)
+        assert [row.title for row in reversed(page.rows)] == [str(number) for number in range(150)]
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Fleet]:
+    """Three nodes."""
+    layout = {
+        f"server{number}": {f"instance{number}": [name]} for number, name in enumerate(("alpha", "bravo", "charlie"), 1)
+    }
+    with Fleet(tmp_path / "three", layout) as fleet:
+        yield fleet
+
+
+async def test_a_peer_that_never_answers_delays_nobody_else(three: Fleet) -> None:
+    """While one peer takes connections and is silent, mail to another arrives, and status says which waits."""
+    silent = three["server3"].config.node
+    three["server1"].start()
+    three["server2"].start()
+    with socket.create_server((silent.ip, silent.port)):
+        async with await Office.open(three["server1"].config) as office:
+            stuck = await office.send(office.operator(), Draft(to=["charlie"], title="stuck"))
+            for number in range(20):
+                sent = await office.send(office.operator(), Draft(to=["bravo"], title=f"{number}"))
+            await reached(office, sent.ref, DeliveryState.DELIVERED)
+            lanes = {lane.node: lane for lane in (await office.status()).lanes}
+            assert (lanes["server2"].waiting, lanes["server3"].waiting) == (0, 1)
+            assert lanes["server3"].oldest_at == stuck.recipients[0].at
+
+
+async def test_mail_to_a_name_that_a_peer_does_not_know_becomes_a_dead_letter(fleet: Fleet) -> None:
+    """A name that only the sender's config has is refused for good by its node, and the sender sees why."""
+    path = fleet["server1"].config_path
+    data = json.loads(path.read_text())
+    data["instances"][-1]["callsigns"].append("hotel")
+    path.write_text(json.dumps(data))
+    fleet.start()
+    async with await Office.open(Member(path).config) as office:
+        sent = await office.send(office.operator(), Draft(to=["hotel"], title="lost"))
+        await reached(office, sent.ref, DeliveryState.FAILED)
+        both = await office.send(office.operator(), Draft(to=["hotel", "charlie"], title="half lost"))
+        rung = asyncio.Event()
+        office.subscribe(rung.set)
+        states: dict[str, DeliveryState] = {}
+        async with asyncio.timeout(15):
+            while states != {"charlie": DeliveryState.DELIVERED, "hotel": DeliveryState.FAILED}:
+                await rung.wait()
+                rung.clear()
+                view = await office.read(office.operator(), both.ref)
+                states = {state.name: state.state for state in view.recipients}
+        [letter] = (await office.status()).dead_letters
+        assert (letter.ref, letter.node) == (sent.ref, "server2")
+        assert "Nobody on server2 is called hotel" in letter.reason
+
+
+async def test_without_keys_mail_is_carried_and_labelled_unverified(tmp_path: Path, connect: Connect) -> None:
+    """With the plain config of a trusted network, in which no node has a key, everything works and says UNVERIFIED."""
+    layout = {"server1": {"instance1": ["alpha"]}, "server2": {"instance2": ["charlie"]}}
+    with Fleet(tmp_path / "plain", layout, signed=False) as fleet:
+        fleet.start()
+        async with connect(fleet["server1"]) as alpha, connect(fleet["server2"]) as charlie:
+            await alpha("send", to="charlie", title="plain")
+            await charlie.until("check", "1 unread brief")
+            assert "UNVERIFIED" in await charlie("digest")
+            assert "From alpha (server1), UNVERIFIED" in await charlie("read", ref=1)
+            assert "its mail is UNVERIFIED" in await charlie("status")
+            assert "verified, to charlie" in await alpha("read", ref=1)
+
+
+def test_backoff_grows_to_its_cap_and_begins_anew() -> None:
+    """Delays lie below a ceiling that doubles up to the cap, are spread, and start small again after contact."""
+    backoff = Backoff()
+    delays = [backoff.next() for _ in range(40)]
+    assert all(0 < delay <= min(CAP_S, BASE_S * 2**number) for number, delay in enumerate(delays))
+    assert max(delays[12:]) > CAP_S / 4
+    assert len(set(delays)) == len(delays)
+    backoff.reset()
+    assert backoff.next() <= BASE_S
