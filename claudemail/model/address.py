@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import re
 
-from pydantic import BaseModel, ConfigDict
-
 from claudemail.errors import InvalidInput
+from claudemail.model.value import Value
 from claudemail.text import shorten
 
 ALL = "all"
@@ -24,10 +23,8 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 _ADDRESS = re.compile(rf"(?P<name>{_NAME})?(?:@(?P<node>{_NAME}))?")
 
 
-class Address(BaseModel):
+class Address(Value):
     """One address: a name, a node, or both."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str | None = None
     node: str | None = None

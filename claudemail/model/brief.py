@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from claudemail.errors import BriefTooLarge, InvalidInput
 from claudemail.model.ids import REF
+from claudemail.model.value import Value
 from claudemail.text import plural, scrub, scrub_line
 
 MAX_BRIEF_BYTES = 256 * 1024
@@ -45,21 +47,26 @@ Millis = Annotated[int, Field(ge=0, lt=10**14)]
 """Unix time in milliseconds."""
 
 
-class ActionItem(BaseModel):
-    """Something a brief asks for."""
+def _is_a_day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
 
-    model_config = ConfigDict(frozen=True)
+
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_is_a_day)]
+"""A date of the calendar, as YYYY-MM-DD."""
+
+
+class ActionItem(Value):
+    """Something a brief asks for."""
 
     text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
     assignee: Name | None = None
     priority: Priority = Priority.NORMAL
-    due: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
+    due: Day | None = None
 
 
-class Sender(BaseModel):
+class Sender(Value):
     """Who wrote a brief: a callsign, an instance or an operator, and the node that vouches for it."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: Name
     instance: Name | None = None
@@ -69,18 +76,16 @@ class Sender(BaseModel):
         return f"{self.name} ({self.node})"
 
 
-class Draft(BaseModel):
+class Draft(Value):
     """A brief that someone wants to send, as it comes in at the door."""
-
-    model_config = ConfigDict(frozen=True)
 
     to: list[str]
     title: Annotated[Line, Field(min_length=1, max_length=MAX_TITLE)]
     body: Annotated[str, AfterValidator(scrub)] = ""
     actions: Annotated[list[ActionItem], Field(max_length=MAX_ACTIONS)] = []
     priority: Priority = Priority.NORMAL
-    due: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
-    expires: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
+    due: Day | None = None
+    expires: Day | None = None
     labels: Annotated[list[Name], Field(max_length=MAX_LABELS)] = []
     reply_to: Annotated[str, Field(max_length=64)] | None = None
     key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -99,10 +104,8 @@ class Draft(BaseModel):
         return items
 
 
-class Brief(BaseModel):
+class Brief(Value):
     """A brief as it was accepted. Field for field what its node signed."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: Uuid
     ref: Annotated[str, Field(pattern=f"^{REF.pattern}$")]
@@ -114,8 +117,8 @@ class Brief(BaseModel):
     body: Annotated[str, AfterValidator(scrub)]
     actions: Annotated[list[ActionItem], Field(max_length=MAX_ACTIONS)] = []
     priority: Priority = Priority.NORMAL
-    due: str | None = Field(None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
-    expires: str | None = Field(None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    due: Day | None = None
+    expires: Day | None = None
     labels: Annotated[list[Name], Field(max_length=MAX_LABELS)] = []
     thread: Uuid
     reply_to: Uuid | None = None

@@ -164,7 +164,7 @@ class BriefHandler(YAMLHandler):
 class _Dumper(yaml.SafeDumper):
     """Writes dates without quotes, as people do."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own attribute
+    yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
         for first, known in yaml.SafeDumper.yaml_implicit_resolvers.items()
     }
@@ -177,7 +177,7 @@ class _Refused(yaml.MarkedYAMLError):
 class _Loader(yaml.SafeLoader):
     """Composes nodes in Python, not C: few levels of them, every scalar text, no anchors, aliases or tags."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own attribute
+    yaml_implicit_resolvers: dict[str, Any] = {}
     _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:

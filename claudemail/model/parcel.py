@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from claudemail.model.brief import Line, Name, Uuid
+from claudemail.model.value import Value
 
 MAX_BATCH = 64
 MAX_BATCH_BYTES = 512 * 1024
@@ -22,14 +23,12 @@ class ParcelKind(StrEnum):
     RECEIPTS = "receipts"
 
 
-class Parcel(BaseModel):
+class Parcel(Value):
     """One thing for one node, with its place in the lane.
 
     The body of a brief parcel is `{"brief": fields, "signature": base64, "for": [names on the receiving node]}`; that of a
     receipts parcel is `{"receipts": [...]}`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     seq: Annotated[int, Field(ge=1, lt=2**53)]
     id: Uuid
@@ -37,10 +36,8 @@ class Parcel(BaseModel):
     body: dict[str, Any]
 
 
-class Batch(BaseModel):
+class Batch(Value):
     """Parcels in lane order, all of one epoch."""
-
-    model_config = ConfigDict(frozen=True)
 
     epoch: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     parcels: Annotated[list[Parcel], Field(min_length=1, max_length=MAX_BATCH)]
@@ -53,20 +50,16 @@ class Batch(BaseModel):
         return self
 
 
-class Refusal(BaseModel):
+class Refusal(Value):
     """A parcel that the receiver will never take, and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     seq: int
     code: Annotated[str, Field(max_length=64)]
     reason: Annotated[Line, Field(max_length=500)]
 
 
-class Answer(BaseModel):
+class Answer(Value):
     """How far the receiver has the lane, durably, and what it refused of this batch."""
-
-    model_config = ConfigDict(frozen=True)
 
     have: Annotated[int, Field(ge=0)]
     refused: list[Refusal] = []
@@ -81,19 +74,15 @@ class LaneError(StrEnum):
     """It knows another parcel at one of these places: the sender's history was set back, a new epoch is due."""
 
 
-class Setback(BaseModel):
+class Setback(Value):
     """A 409 answer."""
-
-    model_config = ConfigDict(frozen=True)
 
     error: LaneError
     have: Annotated[int, Field(ge=0)]
 
 
-class Origin(BaseModel):
+class Origin(Value):
     """Who sent a request, as far as its signature tells."""
-
-    model_config = ConfigDict(frozen=True)
 
     node: Name
     verified: bool

@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from claudemail.model.brief import Line, Millis, Name, Uuid
+from claudemail.model.value import Value
 
 
 class DeliveryState(StrEnum):
@@ -25,10 +26,8 @@ class DeliveryState(StrEnum):
     """In dead letters: refused for good, or expired."""
 
 
-class Receipt(BaseModel):
+class Receipt(Value):
     """A recipient's node says that a brief was notified, read, or could not be put into a mailbox, when and by whom."""
-
-    model_config = ConfigDict(frozen=True)
 
     brief_id: Uuid
     recipient: Name
@@ -38,10 +37,8 @@ class Receipt(BaseModel):
     reason: Annotated[Line, Field(max_length=500)] | None = None
 
 
-class RecipientState(BaseModel):
+class RecipientState(Value):
     """What the sender's node knows of one recipient of a brief."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     node: str

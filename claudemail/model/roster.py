@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from claudemail.model.brief import Line, Millis, Name
+from claudemail.model.value import Value
 
 
 class Liveness(StrEnum):
@@ -20,10 +21,8 @@ class Liveness(StrEnum):
     """Known, but with no session now."""
 
 
-class Presence(BaseModel):
+class Presence(Value):
     """One callsign, or an instance without callsigns, on one node."""
-
-    model_config = ConfigDict(frozen=True)
 
     instance: Name
     callsign: Name | None = None
@@ -47,20 +46,16 @@ class Presence(BaseModel):
         return 1.0 if not self.received else (self.received - self.unread) / self.received
 
 
-class Heartbeat(BaseModel):
+class Heartbeat(Value):
     """What a node tells a peer of itself."""
-
-    model_config = ConfigDict(frozen=True)
 
     version: Annotated[Line, Field(max_length=40)]
     at: Millis
     roster: Annotated[list[Presence], Field(max_length=2_000)]
 
 
-class PeerState(BaseModel):
+class PeerState(Value):
     """What this node knows of another."""
-
-    model_config = ConfigDict(frozen=True)
 
     node: str
     heard_at: int | None = None

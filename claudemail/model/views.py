@@ -5,17 +5,14 @@ Times are Unix milliseconds. Texts from outside are scrubbed.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from claudemail.model.brief import ActionItem, Brief, Priority, Sender
 from claudemail.model.receipt import RecipientState
 from claudemail.model.roster import Liveness, Presence
+from claudemail.model.value import Value
 
 
-class View(BaseModel):
+class View(Value):
     """The base of all views: immutable, and dumped by `--json` field for field."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class InboxRow(View):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from claudemail.config import OPERATOR, Config
 from claudemail.errors import UnknownName
 from claudemail.model.brief import Sender
+from claudemail.model.value import Value
 from claudemail.office.directory import Directory, Kind, nearest
 
 
-class Party(BaseModel):
+class Party(Value):
     """A callsign, an instance or the operator of this node, as sender and as reader."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     instance: str | None

@@ -144,5 +144,7 @@ def send_receipts(desk: Desk, connection: sqlite3.Connection, notes: dict[str, l
             for receipt in receipts:
                 recipients.receipt(connection, here, receipt)
         elif node in peers:
-            for start in range(0, len(receipts), _MOST_RECEIPTS):  # one request carries a parcel, however many were read
+            for start in range(
+                0, len(receipts), _MOST_RECEIPTS
+            ):  # one request carries a parcel, however many were read
                 outbox.enqueue_receipts(connection, node, new_id(now), receipts[start : start + _MOST_RECEIPTS], now)

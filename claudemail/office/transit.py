@@ -14,14 +14,15 @@ from claudemail.model.brief import SIGNED_AS, Brief, Name, canonical, check_size
 from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, ParcelKind, Refusal, Setback
 from claudemail.model.receipt import DeliveryState, Receipt
 from claudemail.model.roster import Heartbeat, PeerState
+from claudemail.model.value import LATER
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
 from claudemail.office.reading import send_receipts
 from claudemail.store import briefs, entries, inbound, outbox, recipients, registry
 
-_RECEIPTS = TypeAdapter(list[Receipt])
-_NAMES = TypeAdapter(list[Name])
-_SIGNATURE = TypeAdapter(Annotated[str, Field(pattern="^[A-Za-z0-9+/=]{1,200}$")])
+_RECEIPTS = TypeAdapter(list[Receipt], config=LATER)
+_NAMES = TypeAdapter(list[Name], config=LATER)
+_SIGNATURE = TypeAdapter(Annotated[str, Field(pattern="^[A-Za-z0-9+/=]{1,200}$")], config=LATER)
 _MOST_PRESENCES = 2_000
 _PART = 16
 

@@ -7,8 +7,9 @@ import sqlite3
 from pydantic import TypeAdapter
 
 from claudemail.model.roster import Heartbeat, PeerState, Presence
+from claudemail.model.value import LATER
 
-_ROSTER = TypeAdapter(list[Presence])
+_ROSTER = TypeAdapter(list[Presence], config=LATER)
 
 
 def contact(connection: sqlite3.Connection, node: str, now: int) -> None:

@@ -22,11 +22,12 @@ import anyio
 import mcp_types as types
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from claudemail import __version__
 from claudemail.errors import ClaudeMailError
 from claudemail.model.brief import Line, Name
+from claudemail.model.value import Value
 from claudemail.office import Office, Party
 from claudemail.tools.server import build
 
@@ -37,10 +38,8 @@ MAX_LINE = 4 * 1024 * 1024
 _HELLO_S = 10.0
 
 
-class Hello(BaseModel):
+class Hello(Value):
     """How a session process introduces itself."""
-
-    model_config = ConfigDict(frozen=True)
 
     version: Annotated[Line, Field(max_length=40)]
     callsign: Name

@@ -71,11 +71,12 @@ def screen(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """A terminal of 130x40 in tmux, in a folder of its own: call it with tmux's words, or with none for what it shows."""
     tmux = shutil.which("tmux")
     assert tmux, "tmux is needed to see the console"
-    prefix = [tmux, "-f", "/dev/null", "-S", str(tmp_path / "tmux")]
+    prefix = [tmux, "-u", "-f", "/dev/null", "-S", str(tmp_path / "tmux")]
+    environment = dict(os.environ)  # and not C's own, in which readline has put the size of the tester's terminal
 
     def call(*words: str) -> str:
         done = subprocess.run(
-            [*prefix, *(words or ("capture-pane", "-p"))], capture_output=True, text=True, check=False
+            [*prefix, *(words or ("capture-pane", "-p"))], env=environment, capture_output=True, text=True, check=False
         )
         return done.stdout
 
@@ -133,7 +134,7 @@ def test_the_readme_names_every_tool_and_every_exit_code() -> None:
     assert said
     for code in range(8):
         assert any(number == code for number, _ in EXIT_CODES)
-        assert re.search(rf"\b{code} \w", said[0]), code
+        assert re.search(rf"\b{code} [`\w]", said[0]), code
 
 
 def test_tools_of_the_readme_are_for_claude_code() -> None:
