@@ -63,9 +63,9 @@ async def _serve(config: Config, mode: str, lock: int) -> None:
             _mesh(config, office, notice, stop) as mesh,
             listen(office, socket_path(config), mesh.roster_changed),
         ):
-            write_notice(config.state_dir, notice)
+            _publish(config, notice)
             log.info("ClaudeMail %s serves %s", __version__, config.node_id)
-            chores = [asyncio.create_task(_keep(office)), asyncio.create_task(_watch_lock(config, lock, stop))]
+            chores = [asyncio.create_task(_keep(office)), asyncio.create_task(_watch_lock(config, lock))]
             try:
                 await stop.wait()
             finally:
@@ -85,7 +85,7 @@ async def _mesh(config: Config, office: Office, notice: Notice, stop: asyncio.Ev
 
     def listening(address: str | None, error: str | None) -> None:
         notice.listening, notice.listen_error = address, error
-        write_notice(config.state_dir, notice)
+        _publish(config, notice)
 
     def ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -105,12 +105,24 @@ async def _mesh(config: Config, office: Office, notice: Notice, stop: asyncio.Ev
             await asyncio.wait([working])
 
 
-async def _watch_lock(config: Config, lock: int, stop: asyncio.Event) -> None:
-    """Stop when the node's folder was removed or replaced: what this gateway holds open is nobody's mail any more."""
+def _publish(config: Config, notice: Notice) -> None:
+    """Put up the notice. Mail is carried without one, too: on a full disk, say."""
+    try:
+        write_notice(config.state_dir, notice)
+    except OSError as error:
+        log.warning("the gateway's notice could not be written: %s", error)
+
+
+async def _watch_lock(config: Config, lock: int) -> None:
+    """End the process when the node's folder was removed or replaced: what it holds open is nobody's mail any more.
+
+    There is nothing to finish and nowhere to write, so it ends at once, and does not stand in the way of the next gateway.
+    """
     while is_ours(config.state_dir, lock):  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(_LOOK_EVERY_S)
-    log.warning("%s is gone; this gateway stops", config.state_dir)
-    stop.set()
+    log.warning("%s is gone; this gateway ends", config.state_dir)
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _keep(office: Office) -> None:

@@ -1,0 +1,1 @@
+"""The console's themes: one TOML file each, and the loader."""

@@ -130,6 +130,7 @@ async def _serve(gateway: Gateway, door: socket.socket) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=3,
         )

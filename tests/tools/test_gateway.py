@@ -1,0 +1,126 @@
+"""The gateway process: one a node, started by whoever needs it, and stopped without harm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from claudemail import config as configuration
+from claudemail import running
+from claudemail.config import Config
+from claudemail.testing import Fleet, Member, until
+
+Connect = Callable[..., Any]
+
+
+def notice(config: Config) -> running.Notice:
+    """Return what the gateway says of itself."""
+    found = running.read_notice(config.state_dir)
+    assert found is not None
+    return found
+
+
+async def test_a_session_starts_the_gateway_and_a_person_takes_over_from_it(fleet: Fleet, connect: Connect) -> None:
+    """With no gateway, a session's first call brings one up; one run in the foreground replaces it, and the session goes on."""
+    member = fleet["server1"]
+    async with connect(member) as alpha:
+        assert "You are alpha" in await alpha("roster")
+        on_demand = notice(member.config)
+        assert on_demand.mode == running.ON_DEMAND
+        member.start(wait=False)
+
+        def taken_over() -> bool:
+            found = running.read_notice(member.config.state_dir)
+            return found is not None and found.mode == running.FOREGROUND
+
+        until(taken_over, "the foreground gateway has taken over")
+        assert notice(member.config).pid != on_demand.pid
+        assert "You are alpha" in await alpha("roster")
+
+
+def test_a_second_gateway_of_a_node_says_which_is_running(fleet: Fleet) -> None:
+    """A node's second gateway ends with an error that names the first, which runs on."""
+    member = fleet["server1"]
+    member.start()
+    second = subprocess.run(
+        running.own_command("gateway"), env=member.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert second.returncode == 1
+    assert member.gateway is not None
+    assert f"PID {member.gateway.pid}" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert notice(member.config).pid == member.gateway.pid
+
+
+async def test_a_gateway_that_is_asked_to_stop_ends_well(fleet: Fleet, connect: Connect) -> None:
+    """SIGTERM ends a gateway that serves a session and a silent peer, with exit code 0; the session starts the next."""
+    member = fleet["server1"]
+    member.start()
+    async with connect(member) as alpha:
+        await alpha("send", to="charlie", title="on its way")
+        assert member.gateway is not None
+        member.gateway.send_signal(signal.SIGTERM)
+        assert member.gateway.wait(timeout=30) == 0
+        assert "1 sent from here" in await alpha("status")
+
+
+def test_a_gateway_ends_when_its_folder_is_removed(fleet: Fleet) -> None:
+    """A gateway whose folder was removed does not stay behind and hold the port."""
+    member = fleet["server1"]
+    member.start()
+    gateway = member.gateway
+    assert gateway is not None
+    shutil.rmtree(member.folder)
+    assert gateway.wait(timeout=30) == 0
+    member.gateway = None
+
+
+async def test_without_any_configuration_a_node_stands_alone(tmp_path: Path, connect: Connect) -> None:
+    """With an empty HOME two sessions of the machine exchange mail, and no port is opened."""
+
+    class Alone(Member):
+        def __init__(self, home: Path) -> None:
+            self.folder = home
+            self.config = configuration.standalone()
+            self.config.db_path = str(home / ".claudemail" / "claudemail.db")
+            self.gateway = None
+
+        @property
+        def environment(self) -> dict[str, str]:
+            kept = {name: value for name, value in os.environ.items() if not name.startswith("CLAUDE")}
+            return {**kept, "HOME": str(self.folder)}
+
+    member = Alone(tmp_path)
+    try:
+        async with connect(member) as alpha, connect(member) as bravo:
+            assert f"You are alpha on {member.config.node_id}" in await alpha("roster")
+            await alpha("send", to="bravo", title="hello")
+            assert "hello" in await bravo("digest")
+            assert "without a port" in await alpha("status")
+            assert "1 unread" not in await bravo("check")
+        assert notice(member.config).listening is None
+    finally:
+        member.kill()
+
+
+async def test_a_configuration_with_mistakes_ends_a_session_with_their_names(fleet: Fleet) -> None:
+    """`claudemail mcp` with a broken config ends with exit code 4 and says what to mend, not with a traceback."""
+    member = fleet["server1"]
+    member.config_path.write_text('{"nodes": [{"id": "a b", "ip": "10.0.0.1"}]}')
+    done = subprocess.run(
+        running.own_command("mcp"),
+        env=member.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "nodes[0].id" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,83 @@
+"""Quiet: nothing is written to the terminal when nothing changed, and little when little did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.geometry import Region
+
+from claudemail.office import Office
+from claudemail.tui.app import ConsoleApp
+from tests.tui.conftest import NARROW, WIDE, Console, Send
+
+
+class Counting(ConsoleApp):
+    """Counts what it writes."""
+
+    frames = 0
+
+    def _display(self, screen: Any, renderable: Any) -> None:
+        self.frames += renderable is not None
+        super()._display(screen, renderable)
+
+
+async def test_nothing_changed_nothing_written(office: Office, console: Console, send: Send) -> None:
+    """Asking the office again, and a commit that changes nothing that is seen, write nothing."""
+    await send("alpha", "bravo", "title", "text")
+    async with console(office, kind=Counting) as seen:
+        await seen.until(lambda: seen.shown == "title" and "text" in seen.text())
+        for _ in range(5):
+            await seen.pilot.pause()
+        assert isinstance(seen.app, Counting)
+        seen.app.frames = 0
+        for _ in range(3):
+            asked = seen.app.asked
+            seen.app.ask_again()
+            await seen.until(lambda asked=asked: seen.app.asked > asked)  # type: ignore[misc]
+        seen.clock.now += 20_000  # within the same minute
+        asked = seen.app.asked
+        await office._desk.mail.write(lambda connection: connection.execute("UPDATE meta SET value = value"))
+        await seen.until(lambda: seen.app.asked > asked)
+        assert seen.app.frames == 0
+
+
+async def test_a_burst_is_taken_in_together(office: Office, console: Console, send: Send) -> None:
+    """A hundred briefs in a burst are asked for a few times, not a hundred."""
+    async with console(office, kind=Counting) as seen:
+        asked = seen.app.asked
+        for number in range(100):
+            await send("alpha", "bravo", f"brief {number}")
+        await seen.until(lambda: "brief 99" in seen.text())
+        assert seen.app.asked - asked < 50
+
+
+async def test_a_step_repaints_two_lines(
+    office: Office, console: Console, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moving the cursor has the line that it left and the line that it came to repainted, and no other."""
+    for number in range(10):
+        await send("alpha", "bravo", f"brief {number}")
+    async with console(office, NARROW) as seen:
+        listing = seen.pane.listing
+        await seen.pilot.pause()
+        repainted: list[Region] = []
+        refresh = listing.refresh
+
+        def noted(*regions: Region, **more: Any) -> Any:
+            repainted.extend(regions)
+            return refresh(*regions, **more)
+
+        monkeypatch.setattr(listing, "refresh", noted)
+        listing.action_down()
+        assert [region.y for region in repainted] == [1, 2]
+
+
+async def test_ages_move_with_the_minute(office: Office, console: Console, send: Send) -> None:
+    """When a minute has gone by, the ages are told anew."""
+    await send("alpha", "bravo", "title")
+    async with console(office, WIDE) as seen:
+        row = seen.pane.listing.rows[0]
+        seen.clock.now = row.at + 12 * 60_000
+        seen.app.ask_again()
+        await seen.until(lambda: any(("title" in line and "11m" in line) or "12m" in line for line in seen.lines()))

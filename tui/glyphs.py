@@ -1,0 +1,31 @@
+"""The signs that the console uses, each always beside a word or a number, so that nothing is told by colour alone."""
+
+from __future__ import annotations
+
+from claudemail.model.brief import Priority
+from claudemail.model.receipt import DeliveryState
+from claudemail.model.roster import Liveness
+
+UNREAD = "●"
+ACTION = "□"
+UNVERIFIED = "?"
+CURSOR = "▌"
+
+PRIORITY = {Priority.LOW: "↓", Priority.NORMAL: "", Priority.HIGH: "!", Priority.URGENT: "!!"}
+LIVENESS = {Liveness.LIVE: "●", Liveness.LATE: "◐", Liveness.STALE: "○", Liveness.AWAY: "·"}
+DELIVERY = {
+    DeliveryState.QUEUED: "→",
+    DeliveryState.DELIVERED: "✓",
+    DeliveryState.NOTIFIED: "✓",
+    DeliveryState.READ: "✓",
+    DeliveryState.FAILED: "×",
+}
+
+LEGEND = (
+    (UNREAD, "unread in a mailbox of this node"),
+    (f"{PRIORITY[Priority.URGENT]} {PRIORITY[Priority.HIGH]} {PRIORITY[Priority.LOW]}", "urgent, high, low priority"),
+    (f"{ACTION}2", "asks for two actions"),
+    (f"name{UNVERIFIED}", "its sender could not be verified"),
+    (" ".join(LIVENESS[state] for state in (Liveness.LIVE, Liveness.LATE, Liveness.STALE)), "node live, late, stale"),
+)
+"""What the help screen says of the signs in the list and the headline."""

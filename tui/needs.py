@@ -1,0 +1,129 @@
+"""What needs a person, and the state of the node that the headline tells. Views in, words out; no I/O of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from claudemail.config import OPERATOR
+from claudemail.model.brief import Priority
+from claudemail.model.roster import Liveness
+from claudemail.model.views import CheckView, LaneView, StatusView
+from claudemail.office import Office
+from claudemail.text import plural, shorten
+from claudemail.tui import glyphs
+from claudemail.tui.moments import age
+
+_PATIENCE_MS = 60_000
+"""Mail on its way for less than this is nobody's concern yet."""
+_MOST_REASON = 60
+
+
+class Need(NamedTuple):
+    """One thing that needs a person."""
+
+    text: str
+    short: str
+    """The same where there is little room."""
+    grave: bool
+    """Whether mail stands still or is lost until someone acts."""
+
+
+class NodeState(NamedTuple):
+    """What the headline tells of the node."""
+
+    node: str
+    unread: int
+    needs: tuple[Need, ...]
+    nodes: tuple[tuple[Liveness, int], ...]
+    """How many nodes are live, late and stale, this one among the live; nothing for a node without peers."""
+
+
+async def node_state(office: Office, now_ms: int) -> NodeState:
+    """Return the state of the office's node; ages are counted to `now_ms`.
+
+    Raises:
+        StoreError: the database could not say.
+    """
+    status = await office.status()
+    return state_of(status, await everyones_mail(office), now_ms)
+
+
+async def everyones_mail(office: Office) -> CheckView:
+    """Return what is unread in any mailbox of the node, counted: the operator may look into all of them."""
+    names = [entry.name for entry in (await office.directory()).entries if entry.node == office.config.node_id]
+    return await office.check(office.operator().model_copy(update={"mailboxes": (OPERATOR, *names)}))
+
+
+def state_of(status: StatusView, mail: CheckView, now_ms: int) -> NodeState:
+    """Return what the headline is to tell."""
+    nodes: Counter[Liveness] = Counter(lane.liveness for lane in status.lanes)
+    if nodes:
+        nodes[Liveness.LIVE] += 1
+    return NodeState(
+        node=status.node,
+        unread=status.unread,
+        needs=tuple(needs_of(status, mail, now_ms)),
+        nodes=tuple((state, nodes[state]) for state in Liveness if nodes[state]),
+    )
+
+
+def needs_of(status: StatusView, mail: CheckView, now_ms: int) -> list[Need]:
+    """Return what needs a person, the gravest first."""
+    needs = []
+    if status.gateway_pid is None:
+        needs.append(Need("gateway down, mail waits", "gateway down", grave=True))
+    elif status.listen_error:
+        reason = shorten(status.listen_error, _MOST_REASON)
+        needs.append(Need(f"gateway cannot listen: {reason}", "gateway cannot listen", grave=True))
+    dead = sum(lane.dead for lane in status.lanes)
+    if dead:
+        needs.append(Need(plural(dead, "dead letter"), f"{dead} dead", grave=True))
+    needs += [need for lane in status.lanes if (need := _lane_need(lane, now_ms))]
+    urgent = mail.by_priority.get(Priority.URGENT, 0)
+    if urgent:
+        needs.append(Need(f"{urgent} urgent unread", f"{urgent} urgent", grave=False))
+    return sorted(needs, key=lambda need: not need.grave)
+
+
+def _lane_need(lane: LaneView, now_ms: int) -> Need | None:
+    """Return what is wrong with the lane to one peer: mail that waits, a node that is silent, or both in one."""
+    late = lane.oldest_at is not None and now_ms - lane.oldest_at >= _PATIENCE_MS
+    waits = f"{lane.waiting} undelivered to {lane.node}" if late and lane.oldest_at is not None else ""
+    if lane.liveness is not Liveness.STALE:
+        if not waits or lane.oldest_at is None:
+            return None
+        return Need(f"{waits} ({age(lane.oldest_at, now_ms)})", f"{lane.waiting} undelivered", grave=True)
+    if waits and lane.oldest_at is not None:
+        return Need(f"{waits} ({age(lane.oldest_at, now_ms)}, silent)", f"{lane.waiting} undelivered", grave=True)
+    silent = "never heard" if lane.heard_at is None else f"silent {age(lane.heard_at, now_ms)}"
+    return Need(f"{lane.node} {silent}", f"{lane.node} silent", grave=False)
+
+
+def nodes_in_words(state: NodeState, *, words: bool) -> str:
+    """Return how many nodes are in each state, by glyph and number, and by word where there is room."""
+    return "  ".join(
+        f"{glyphs.LIVENESS[liveness]} {count}{f' {liveness}' if words else ''}" for liveness, count in state.nodes
+    )
+
+
+def fit_needs(needs: tuple[Need, ...], room: int) -> list[tuple[str, Need | None]]:
+    """Return the needs in words that fit `room` cells with ` · ` between them; what does not fit is counted at the end."""
+    if not needs:
+        return []
+    for whole in range(len(needs), -1, -1):  # the first ones keep their whole words the longest
+        texts = [need.text if index < whole else need.short for index, need in enumerate(needs)]
+        if len(" · ".join(texts)) <= room:
+            return list(zip(texts, needs, strict=True))
+    fitted: list[tuple[str, Need | None]] = []
+    used = 0
+    for index, need in enumerate(needs):
+        rest = len(needs) - index
+        more = f"+{rest - 1} more" if rest > 1 else ""
+        after = len(f" · {more}") if more else 0
+        if fitted and used + len(need.short) + after > room:
+            fitted.append((f"+{rest} more", None))
+            break
+        fitted.append((need.short, need))
+        used += len(need.short) + 3
+    return fitted

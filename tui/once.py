@@ -1,0 +1,109 @@
+"""The console's view once, as text or as data, for `claudemail console --once`. Nothing of Textual is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from claudemail.model.roster import Liveness, Presence
+from claudemail.model.views import CheckView, InboxPage, NodeView, RosterView, StatusView
+from claudemail.office import Office
+from claudemail.text import plural, scrub_line
+from claudemail.tui import glyphs
+from claudemail.tui.columns import cells, columns, cut, fit, heading
+from claudemail.tui.moments import age, to_minute
+from claudemail.tui.needs import everyones_mail, fit_needs, nodes_in_words, state_of
+
+ROWS = 20
+"""How many of the newest briefs are listed."""
+LEAST_WIDTH = 40
+
+
+async def once(office: Office, width: int) -> str:
+    """Return the console's view as text: the state of the node, the newest briefs, the roster.
+
+    Raises:
+        StoreError: the database could not say.
+    """
+    status, mail = await office.status(), await everyones_mail(office)
+    return render(status, mail, await office.inbox(None, limit=ROWS), await office.roster(), width)
+
+
+async def snapshot(office: Office) -> dict[str, object]:
+    """Return the console's view as data that JSON can hold.
+
+    Raises:
+        StoreError: the database could not say.
+    """
+    status = await office.status()
+    state = state_of(status, await everyones_mail(office), status.at)
+    return {
+        "status": status.model_dump(mode="json"),
+        "needs": [need.text for need in state.needs],
+        "inbox": (await office.inbox(None, limit=ROWS)).model_dump(mode="json"),
+        "roster": (await office.roster()).model_dump(mode="json"),
+    }
+
+
+def render(status: StatusView, mail: CheckView, page: InboxPage, roster: RosterView, width: int) -> str:
+    """Return the views as text of at most `width` columns, or 40 if that is more."""
+    width = max(width, LEAST_WIDTH)
+    now = to_minute(status.at)
+    lines = [*_headline(status, mail, now, width), "", *_inbox(page, now, width), "", *_roster(roster, now, width)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _headline(status: StatusView, mail: CheckView, now: int, width: int) -> Iterator[str]:
+    state = state_of(status, mail, now)
+    name = f"ClaudeMail  {state.node}"
+    for words in (True, False):
+        nodes = nodes_in_words(state, words=words)
+        counts = f"{state.unread} unread{'   ' if nodes else ''}{nodes}"
+        if len(name) + len(counts) + 2 <= width:
+            break
+    yield cut(name, width - len(counts) - 2) + "  " + counts
+    needs = " · ".join(words for words, _ in fit_needs(state.needs, width - len("needs you  ")))
+    yield cut(f"needs you  {needs}" if needs else "nothing needs you", width)
+
+
+def _inbox(page: InboxPage, now: int, width: int) -> Iterator[str]:
+    if not page.rows:
+        yield "No mail yet."
+        return
+    layout = columns(width)
+    yield heading(layout)
+    for row in page.rows:
+        yield " ".join(cells(row, layout, now))
+    if page.cursor is not None:
+        yield f"… the newest {len(page.rows)}; `claudemail inbox` lists more"
+
+
+def _roster(roster: RosterView, now: int, width: int) -> Iterator[str]:
+    for node in roster.nodes:
+        yield cut(_node_line(node, now), width)
+        names = max((len(presence.name) for presence in node.presences), default=0)
+        for presence in node.presences:
+            yield cut(f"  {fit(presence.name, min(names, 16))}  {_presence_words(presence, now)}", width)
+
+
+def _node_line(node: NodeView, now: int) -> str:
+    if node.here:
+        return f"{node.node}  this node, {plural(len(node.presences), 'name')}"
+    heard = "never heard of" if node.heard_at is None else f"heard {_since(node.heard_at, now)}"
+    return f"{node.node}  {glyphs.LIVENESS[node.liveness]} {node.liveness}, {heard}"
+
+
+def _presence_words(presence: Presence, now: int) -> str:
+    state = Liveness.LIVE if presence.live else Liveness.AWAY
+    words = f"{glyphs.LIVENESS[state]} {state}"
+    if presence.since is not None:
+        words += f" since {age(presence.since, now)}" if presence.live else f", seen {_since(presence.since, now)}"
+    if presence.project:
+        words += f", in {scrub_line(presence.project)}"
+    if presence.received:
+        words += f", {presence.unread} unread, {presence.read_coverage:.0%} read"
+    return words
+
+
+def _since(then: int, now: int) -> str:
+    words = age(then, now)
+    return words if words == "now" else f"{words} ago"

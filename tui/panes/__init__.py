@@ -1,0 +1,1 @@
+"""Panes: what fills the console below its headline."""

@@ -1,0 +1,1 @@
+"""Screens: the console itself, and what opens over it."""
