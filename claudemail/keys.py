@@ -86,6 +86,11 @@ def _create(path: Path, key: NodeKey) -> None:
     finally:
         os.close(descriptor)
         draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # else a power cut may take the key that mail was signed with
+    finally:
+        os.close(folder)
 
 
 def verify(public: str, signature: str, data: bytes) -> bool:

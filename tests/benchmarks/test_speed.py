@@ -1,4 +1,4 @@
-"""Figures beside their budgets: run `pytest -m benchmark -s tests/benchmarks`. Nothing here asserts on a clock."""
+"""Figures beside their budgets: run `pytest -n 0 -m benchmark -s tests/benchmarks`. Nothing here asserts on a clock."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def screen(tmp_path: Path) -> Iterator[Callable[..., str]]:
     tmux = shutil.which("tmux")
     assert tmux, "tmux is needed to see the console"
     prefix = [tmux, "-u", "-f", "/dev/null", "-S", str(tmp_path / "tmux")]
-    environment = dict(os.environ)  # and not C's own, in which readline has put the size of the tester's terminal
+    # Without the size of the tester's own terminal, which readline puts there.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
 
     def call(*words: str) -> str:
         done = subprocess.run(

@@ -20,7 +20,17 @@ from claudemail.errors import PeerRefused
 from claudemail.keys import NodeKey
 from claudemail.model.brief import MAX_BRIEF_BYTES, SIGNED_AS, Draft, canonical
 from claudemail.model.ids import new_id
-from claudemail.model.parcel import MAX_BATCH, MAX_REQUEST_BYTES, Answer, Batch, LaneError, Origin, Parcel, Setback
+from claudemail.model.parcel import (
+    MAX_BATCH,
+    MAX_REQUEST_BYTES,
+    Answer,
+    Batch,
+    LaneError,
+    Origin,
+    Parcel,
+    Refusal,
+    Setback,
+)
 from claudemail.model.receipt import DeliveryState, Receipt, RecipientState
 from claudemail.model.views import SendResult
 from claudemail.office import Office
@@ -113,6 +123,34 @@ class TestLanes:
         assert (await state_of(office, second.ref)).state is DeliveryState.QUEUED
         await carry(office, other)
         assert [row.title for row in (await other.inbox(["charlie"])).rows] == ["second", "first"]
+
+    @pytest.mark.parametrize("have", [0, 1, 2])
+    async def test_a_peer_that_was_set_back_is_served_without_the_dead(self, office: Office, have: int) -> None:
+        """After a restore of its peer, a lane with a refused parcel in it is served again without that one, in order."""
+        for title in "abcd":
+            await send(office, "charlie", title=title)
+        batch = await outgoing(office)
+        refusal = Refusal(seq=2, code="unknown_name", reason="Nobody is called that.")
+        await office.transit.acknowledged("server2", batch, Answer(have=4, refused=[refusal]))
+        await office.transit.set_back("server2", batch.epoch, Setback(error=LaneError.GAP, have=have))
+        again = await outgoing(office)
+        titles = [parcel.body["brief"]["title"] for parcel in again.parcels]
+        assert titles == (["c", "d"] if again.epoch == batch.epoch else ["a", "c", "d"])
+        assert [letter.title for letter in (await office.status()).dead_letters] == ["b"]
+
+    async def test_a_peer_that_lacks_what_is_forgotten_gets_the_rest(self, config: Config) -> None:
+        """When the sent log no longer has all that a peer lacks, the rest is served under numbers without a gap."""
+        now = [NOW]
+        async with await Office.open(config, wall=lambda: now[0]) as office:
+            for title in ("old", "new"):
+                await send(office, "charlie", title=title)
+                batch = await outgoing(office)
+                await office.transit.acknowledged("server2", batch, Answer(have=batch.parcels[-1].seq))
+                now[0] += 20 * DAY
+            await office.transit.expire()
+            await office.transit.set_back("server2", batch.epoch, Setback(error=LaneError.GAP, have=0))
+            again = await outgoing(office)
+        assert [(parcel.seq, parcel.body["brief"]["title"]) for parcel in again.parcels] == [(1, "new")]
 
     async def test_batches_keep_to_their_limits(self, office: Office) -> None:
         """A batch has at most 64 parcels and 512 KiB, but a larger parcel travels alone."""

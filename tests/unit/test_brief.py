@@ -22,10 +22,10 @@ from claudemail.model.brief import (
     check_size,
     invalid,
 )
-from claudemail.model.ids import code_of, new_id
+from claudemail.model.ids import code_of
 from claudemail.text import scrub
 
-ID = new_id(1_790_000_000_000)
+ID = "01a0c450-6c00-7bb2-9c3d-2f1e5a7b8c9d"
 FIELDS: dict[str, Any] = {
     "id": ID,
     "ref": code_of(ID)[:4],

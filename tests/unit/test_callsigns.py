@@ -84,19 +84,22 @@ def test_a_killed_process_frees_its_name_at_once(config: Config) -> None:
 def test_a_child_process_does_not_keep_a_name_alive(config: Config) -> None:
     """A forked child gives up its copy of the lock, so that the name is free when its parent is gone."""
     claim = callsigns.claim(config)
-    read, write = os.pipe()
+    started, say_started = os.pipe()
+    ended, say_ended = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(write)
-        os.read(read, 1)
+        os.write(say_started, b"!")
+        os.close(say_ended)
+        os.read(ended, 1)
         os._exit(0)
     try:
+        os.read(started, 1)
         claim.release()
         again = callsigns.claim(config)
         assert again.callsign == "alpha"
     finally:
-        os.close(read)
-        os.close(write)
+        for file in (started, say_started, ended, say_ended):
+            os.close(file)
         os.waitpid(child, 0)
 
 
