@@ -8,6 +8,8 @@ import json
 import os
 import random
 import re
+import shutil
+import signal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,10 +199,13 @@ async def _chatter(actors: list[Actor]) -> None:
 
 
 def main(paths: list[Path]) -> None:
-    """Play with the nodes whose config files are given, until stdin is closed."""
+    """Play with the nodes whose config files are given, until stdin is closed; then stop them and remove their folders.
+
+    Whoever started us holds the other end of stdin. However they end, by kill -9 too, nothing of the demo stays behind.
+    """
+    members = {member.config.node_id: member for member in map(Member, paths)}
 
     async def until_closed() -> None:
-        members = {member.config.node_id: member for member in map(Member, paths)}
         playing = asyncio.create_task(play(members))
         closed = asyncio.create_task(asyncio.to_thread(os.read, 0, 1))
         await asyncio.wait([playing, closed], return_when=asyncio.FIRST_COMPLETED)
@@ -209,3 +214,9 @@ def main(paths: list[Path]) -> None:
             await playing
 
     asyncio.run(until_closed())
+    for member in members.values():
+        member.kill(signal.SIGTERM)
+    for member in members.values():
+        shutil.rmtree(member.folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        paths[0].parent.parent.rmdir()

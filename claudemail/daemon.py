@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from claudemail import __version__
 from claudemail.clock import wall_ms
 from claudemail.config import Config
-from claudemail.errors import ClaudeMailError, StoreError
+from claudemail.errors import StoreError
 from claudemail.mesh.mesh import Mesh
 from claudemail.office import Office
-from claudemail.running import ON_DEMAND, Notice, is_ours, read_notice, socket_path, take_lock, write_notice
+from claudemail.running import Notice, is_ours, socket_path, write_notice
 from claudemail.tools.connection import listen
 
 log = logging.getLogger(__name__)
@@ -24,12 +24,13 @@ _EXPIRE_EVERY_S = 3600.0
 _LOOK_EVERY_S = 2.0
 
 
-def run(config: Config, mode: str) -> int:
+def run(config: Config, mode: str, lock: int) -> int:
     """Run this node's gateway until SIGTERM or SIGINT; return the exit code.
 
     Args:
         config: this node's configuration.
-        mode: `running.FOREGROUND`, which takes over from one started on demand, or `running.ON_DEMAND`.
+        mode: `running.FOREGROUND` or `running.ON_DEMAND`; it is told to those who ask which gateway runs.
+        lock: this node's gateway lock, from `running.take_lock`; it is given up at the end.
 
     Raises:
         ClaudeMailError: it cannot start.
@@ -38,12 +39,6 @@ def run(config: Config, mode: str) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("mcp").setLevel(logging.WARNING)
-    lock = take_lock(config.state_dir, mode)
-    if lock is None:
-        other = read_notice(config.state_dir)
-        pid = f" (PID {other.pid})" if other else ""
-        log.info("a gateway is already running for %s%s", config.node_id, pid)
-        return 0 if mode == ON_DEMAND else ClaudeMailError.exit_code
     try:
         asyncio.run(_serve(config, mode, lock))
     finally:

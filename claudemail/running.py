@@ -100,6 +100,7 @@ def take_lock(state_dir: str, mode: str) -> int | None:
             os.close(file)
             return None
         time.sleep(0.05)
+    write_notice(state_dir, Notice(os.getpid(), mode, None, None))
     return file
 
 

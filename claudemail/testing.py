@@ -72,6 +72,8 @@ class Fleet:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for member in self.nodes.values():
+            member.config_path.unlink(missing_ok=True)  # a gateway that a session has just started ends for want of it
+        for member in self.nodes.values():
             member.kill()
 
     def start(self) -> None:

@@ -57,7 +57,7 @@ def _fleet() -> Iterator[Config]:
         fleet.start()
         members = list(fleet.nodes.values())
         arguments = [word for member in members for word in ("--cast", str(member.config_path))]
-        # A process of its own keeps the console smooth; its stdin closes with ours, even when we are killed.
+        # A process of its own keeps the console smooth. Its stdin closes when we end, and then it tidies up.
         with subprocess.Popen(
             own_command("demo", *arguments),
             env=own_environment({}),

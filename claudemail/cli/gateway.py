@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from claudemail.cli.options import examples
+from claudemail.errors import ClaudeMailError
+
+if TYPE_CHECKING:
+    from claudemail.config import Config
 
 
 @click.command(epilog=examples("claudemail gateway", "claudemail gateway run"))
@@ -15,6 +21,24 @@ def command(what: str, on_demand: bool) -> int:  # noqa: ARG001 - `run` is all t
 
     It stays in the foreground until it is stopped, and takes over from one that was started on demand. Stopping it loses no mail.
     """
-    from claudemail import config, daemon, running
+    from claudemail import config, running
 
-    return daemon.run(config.load(), running.ON_DEMAND if on_demand else running.FOREGROUND)
+    settings = config.load()
+    mode = running.ON_DEMAND if on_demand else running.FOREGROUND
+    lock = running.take_lock(settings.state_dir, mode)
+    if lock is None:
+        return _running_already(settings, on_demand=on_demand)
+    # Only now: of many that sessions start at once, one wins, and the others need not load half a second of modules.
+    from claudemail import daemon
+
+    return daemon.run(settings, mode, lock)
+
+
+def _running_already(settings: Config, *, on_demand: bool) -> int:
+    from claudemail import running
+
+    if on_demand:
+        return 0
+    other = running.read_notice(settings.state_dir)
+    who = f" (PID {other.pid})" if other else ""
+    raise ClaudeMailError(f"A gateway of {settings.node_id} is running already{who}.", remedy="Stop that one first.")
