@@ -13,8 +13,8 @@ _UNSAFE = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f"  # C0 but tab and newline; DEL
     "\x80-\x9f"  # C1: 0x9b is a one-byte CSI
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional marks, embeddings, overrides, isolates
-    "\ufeff\ufff9-\ufffb"  # byte order mark, interlinear annotation
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # bidirectional marks, embeddings, overrides, isolates
+    "\u200b\u2060-\u2065\ufeff\ufff9-\ufffb"  # invisible: spaces and operators without width, annotation marks
     "\U000e0000-\U000e007f\U000e0100-\U000e01ef"  # tags and supplementary variation selectors: invisible text
     "]"
 )

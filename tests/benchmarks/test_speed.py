@@ -120,7 +120,9 @@ async def test_a_backlog_drains(fleet: Fleet) -> None:
         while (await here.status()).lanes[0].waiting:
             drained.clear()
             await asyncio.wait([asyncio.create_task(drained.wait())], timeout=1)
-        print(f"backlog of {count} x 1 KB: {time.perf_counter() - started:.2f} s with the gateway's start (budget <= 2 s)")
+        print(
+            f"backlog of {count} x 1 KB: {time.perf_counter() - started:.2f} s with the gateway's start (budget <= 2 s)"
+        )
 
 
 def test_the_session_process_is_small(fleet: Fleet) -> None:
