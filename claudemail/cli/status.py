@@ -64,7 +64,9 @@ def _gateway(found: StatusView) -> list[str | Piece]:
     words: list[str | Piece] = [green("running"), f" (PID {found.gateway_pid})"]
     if found.listen_error:
         return [*words, ", ", red(f"not listening: {found.listen_error}")]
-    return [*words, f", listening on {found.listening}" if found.listening else ", without peers to listen for"]
+    if found.listening:
+        return [*words, f", listening on {found.listening}"]
+    return [*words, ", about to listen" if found.lanes else ", without peers to listen for"]
 
 
 def _print_lanes(found: StatusView) -> None:

@@ -33,8 +33,11 @@ async def _run(call: Call, args: Args) -> str:  # noqa: ARG001 - every tool take
 def _listening(view: StatusView) -> str:
     if view.listen_error:
         return f"The gateway runs but cannot hear peers: {view.listen_error}"
-    where = f", listening on {view.listening}" if view.listening else ", without a port: it has no peers"
-    return f"The gateway runs (PID {view.gateway_pid}){where}."
+    if view.listening:
+        where = f"listening on {view.listening}"
+    else:
+        where = "about to listen" if view.lanes else "without a port: it has no peers"
+    return f"The gateway runs (PID {view.gateway_pid}), {where}."
 
 
 def _lane(lane: LaneView, now: int) -> str:

@@ -116,6 +116,7 @@ def node(config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("TZ", "UTC")
     lock = running.take_lock(config.state_dir, running.FOREGROUND)
     assert lock is not None
+    Path(config.state_dir, "gateway.json").unlink()  # nobody says that it runs
     yield Node(config, capsys)
     os.close(lock)
 

@@ -32,7 +32,7 @@ class TestStatus:
         [
             ("127.0.0.1:3300", None, "running (PID 4242), listening on 127.0.0.1:3300"),
             (None, "the port is taken", "running (PID 4242), not listening: the port is taken"),
-            (None, None, "running (PID 4242), without peers to listen for"),
+            (None, None, "running (PID 4242), about to listen"),
         ],
     )
     def test_gateway_running(self, node: Any, listening: str | None, error: str | None, says: str) -> None:
