@@ -1,0 +1,131 @@
+"""What really reaches a terminal, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from claudemail.model.brief import Draft
+from claudemail.office import Office
+from claudemail.running import own_command
+from claudemail.testing import Fleet, Member
+
+TITLE = "[/foo] \x1b]52;c;aGk=\x07"
+BODY = "\x1b]52;c;aGk=\x07\x9b31m\x1b[2J\x1bPq\x1b\\ [@click=app.quit]x[/] \u202e" + "word " * 40_000
+# Sequences that a console has no use for: they write the clipboard, retitle, answer back or load images.
+DANGEROUS = re.compile(rb"\x1b\](?:52|0|2|8|9|1337);|\x1bP|\x9b|\x1b\[\d*[ci]|\x1b_|\x1b\^")
+
+
+class Terminal:
+    """A command on a pseudo-terminal of 130x40, and all that it wrote."""
+
+    def __init__(self, member: Member, *arguments: str) -> None:
+        self.written = b""
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 130, 0, 0))
+        environment = {**member.environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        for name in ("COLUMNS", "LINES", "NO_COLOR"):
+            environment.pop(name, None)
+        self.process = subprocess.Popen(
+            own_command(*arguments), env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+        )
+        os.close(slave)
+
+    def until(self, needle: bytes, timeout_s: float = 30) -> None:
+        """Read until the output since the last call holds `needle`; at the end of the output for an empty one."""
+        start = len(self.written)
+        deadline = time.monotonic() + timeout_s
+        while not needle or needle not in self.written[start:]:
+            ready, _, _ = select.select([self._master], [], [], max(deadline - time.monotonic(), 0))
+            assert ready, (needle, self.written[start:][-2_000:])
+            try:
+                data = os.read(self._master, 65_536)
+            except OSError:  # the other end is closed
+                assert not needle, (needle, self.written[start:][-2_000:])
+                return
+            self.written += data
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._master, keys)
+
+    def close(self) -> None:
+        """End the command."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+@pytest.fixture
+def member(fleet: Fleet) -> Member:
+    """A node with a hostile brief for its operator; no gateway runs."""
+
+    async def send() -> None:
+        async with await Office.open(fleet["server1"].config) as office:
+            await office.send(await office.party("bravo"), Draft(to=["operator"], title=TITLE, body=BODY))
+
+    asyncio.run(send())
+    return fleet["server1"]
+
+
+@contextlib.contextmanager
+def terminal(member: Member, *arguments: str) -> Iterator[Terminal]:
+    """Run a command on a terminal."""
+    shown = Terminal(member, *arguments)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+def own_sequences(member: Member) -> set[bytes]:
+    """Return the sequences of the dangerous kinds that the console writes for itself, with no mail to show."""
+    with contextlib.ExitStack() as stack:
+        shown = stack.enter_context(terminal(member, "console"))
+        shown.until(b"ClaudeMail")
+        shown.type(b"q")
+        shown.until(b"")
+        return set(DANGEROUS.findall(shown.written))
+
+
+def test_the_console_passes_nothing_of_a_hostile_brief_to_the_terminal(fleet: Fleet, member: Member) -> None:
+    """With a brief of escapes and markup in the list and opened, only sequences are written that the console has anyway."""
+    own = own_sequences(fleet["server2"])
+    with terminal(member, "console") as shown:
+        shown.until(b"aGk=")
+        shown.type(b"\r")
+        shown.until(b"word")
+        shown.type(b"G")
+        shown.until(b"word")
+        shown.type(b"q")
+        shown.until(b"")
+        assert set(DANGEROUS.findall(shown.written)) <= own
+        assert shown.process.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [("inbox",), ("read", "1"), ("digest",), ("console", "--once"), ("read", "1", "--raw")]
+)
+def test_a_command_passes_nothing_of_a_hostile_brief_to_the_terminal(
+    member: Member, arguments: tuple[str, ...]
+) -> None:
+    """On a terminal, where commands are coloured, the only escapes are those colours."""
+    with terminal(member, *arguments) as shown:
+        shown.until(b"")
+        assert shown.process.wait(timeout=10) == 0
+        assert b"]52;c;aGk=" in shown.written
+        rest = re.sub(rb"\x1b\[[0-9;]*m", b"", shown.written)
+        assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", rest)
+        assert not DANGEROUS.search(rest)
