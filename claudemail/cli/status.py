@@ -9,6 +9,7 @@ import click
 from claudemail.cli.context import with_office
 from claudemail.cli.options import as_json, examples
 from claudemail.cli.printing import bold, cyan, dim, green, red, say, show_json, yellow
+from claudemail.text import ago, plural
 
 if TYPE_CHECKING:
     from claudemail.cli.columns import Cell
@@ -46,7 +47,7 @@ def command(as_json: bool) -> None:
 def _print(found: StatusView) -> None:
     say(bold(found.node), f"  ClaudeMail {found.version}, SQLite {found.sqlite}")
     _field("Gateway", *_gateway(found))
-    _field("Mail", f"{found.briefs} briefs, {found.sent} of them sent from here, {found.unread} unread")
+    _field("Mail", f"{plural(found.briefs, 'brief')}, {found.sent} of them sent from here, {found.unread} unread")
     free = f"{_size(found.disk_free)} free, the database takes {_size(found.database_bytes)}"
     _field("Disk", red(free) if found.disk_free < _LOW_DISK else free)
     _print_lanes(found)
@@ -86,7 +87,6 @@ def _print_lanes(found: StatusView) -> None:
 
 def _lane_cells(lane: LaneView, found: StatusView) -> list[Cell]:
     from claudemail.model.roster import Liveness
-    from claudemail.text import ago
 
     paint = {Liveness.LIVE: green, Liveness.LATE: yellow}.get(lane.liveness, red)
     heard = (
@@ -103,8 +103,6 @@ def _lane_cells(lane: LaneView, found: StatusView) -> list[Cell]:
 
 def _troubles(lane: LaneView, now: int) -> list[list[str | Piece]]:
     """Return a line for each thing about a peer that someone should know of."""
-    from claudemail.text import ago, plural
-
     lines: list[list[str | Piece]] = []
     if lane.waiting:
         age = f", the oldest for {ago(lane.oldest_at, now)}" if lane.oldest_at is not None else ""
@@ -125,8 +123,6 @@ def _troubles(lane: LaneView, now: int) -> list[list[str | Piece]]:
 
 
 def _print_dead(found: StatusView) -> None:
-    from claudemail.text import ago
-
     say(red("Dead letters"))
     for letter in found.dead_letters:
         what: list[str | Piece] = ["receipts"] if letter.ref is None else [cyan(letter.ref), f' "{letter.title}"']

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from claudemail import __version__
+from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.errors import PeerRefused, StoreError, StoreFull
 from claudemail.mesh import signing
@@ -37,10 +38,14 @@ class DoorError(Exception):
 class Gateway:
     """The HTTP application of one node."""
 
-    def __init__(self, config: Config, mailroom: Mailroom, contact: Contact) -> None:
+    def __init__(
+        self, config: Config, mailroom: Mailroom, wall: WallClock, *, contact: Contact, suspect: Callable[[str], None]
+    ) -> None:
         self._config = config
         self._mailroom = mailroom
+        self._wall = wall
         self._contact = contact
+        self._suspect = suspect
         self._keys = {node.id: node.public_key for node in config.nodes}
         self.app = Starlette(
             routes=[
@@ -98,7 +103,10 @@ class Gateway:
     async def _heartbeat(self, origin: Origin, body: bytes) -> Response:
         beat = Heartbeat.model_validate_json(body)
         await self._mailroom.heard(origin.node, beat, rtt_ms=None)
-        own = await self._mailroom.own_heartbeat()
+        # It may have written this before it acknowledged the last of it, so this is not proof: we ask.
+        if await self._mailroom.has_lost(origin.node, beat, self._wall()):
+            self._suspect(origin.node)
+        own = await self._mailroom.own_heartbeat(origin.node)
         return Response(own.model_dump_json(), media_type="application/json")
 
 

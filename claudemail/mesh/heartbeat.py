@@ -44,7 +44,7 @@ class Pulse:
         self._soon = asyncio.Event()
 
     def soon(self) -> None:
-        """The roster changed: tell the peer in a moment."""
+        """Beat in a moment: the roster changed, or the peer seems to have lost mail."""
         self._soon.set()
 
     async def run(self) -> None:
@@ -52,7 +52,7 @@ class Pulse:
         while True:
             self._soon.clear()
             try:
-                await self._beat(await self._mailroom.own_heartbeat())
+                await self._beat(await self._mailroom.own_heartbeat(self._peer.id))
             except (PeerUnreachable, PeerRefused, StoreError) as error:
                 log.info("heartbeat to %s: %s", self._peer.id, error.message)
                 with contextlib.suppress(StoreError):
@@ -64,6 +64,11 @@ class Pulse:
                     await asyncio.sleep(_SOON_S)  # several sessions often come at once
 
     async def _beat(self, own: Heartbeat) -> None:
+        asked_at = self._wall()
         theirs, rtt_ms = await self._client.heartbeat(self._peer, own)
         await self._mailroom.heard(self._peer.id, theirs, rtt_ms=rtt_ms)
+        # What it acknowledged before we asked, its answer must know of.
+        if await self._mailroom.has_lost(self._peer.id, theirs, asked_at):
+            log.warning("%s has lost mail that it had: sending it again", self._peer.id)
+            await self._mailroom.serve_again(self._peer.id, theirs, asked_at)
         self._contact()

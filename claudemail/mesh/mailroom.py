@@ -23,11 +23,17 @@ class Mailroom(Protocol):
     async def take_in(self, origin: Origin, batch: Batch) -> Answer | Setback:
         """Take a peer's parcels in, durably; raise PeerRefused if one claims to be from another node."""
 
-    async def own_heartbeat(self) -> Heartbeat:
-        """Return what this node says of itself."""
+    async def own_heartbeat(self, peer: str) -> Heartbeat:
+        """Return what this node says of itself to a peer."""
 
     async def heard(self, peer: str, beat: Heartbeat, *, rtt_ms: float | None) -> None:
         """Take in what a peer says of itself."""
+
+    async def has_lost(self, peer: str, beat: Heartbeat, before: int) -> bool:
+        """Return whether a heartbeat says that a peer has less than it acknowledged before that time (Unix milliseconds)."""
+
+    async def serve_again(self, peer: str, beat: Heartbeat, before: int) -> None:
+        """Send again what a peer lacks of what it acknowledged before that time."""
 
     async def contact(self, peer: str) -> None:
         """Note that a peer was in contact."""

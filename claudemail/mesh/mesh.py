@@ -34,13 +34,13 @@ class Mesh:
         self._config = config
         self._contacts = Contacts(mailroom, wall)
         self._client = MeshClient(config.node_id, key, wall)
-        self._gateway = Gateway(config, mailroom, self._contact)
+        self._gateway = Gateway(config, mailroom, wall, contact=self._contact, suspect=self._suspect)
         self._lanes = {
             peer.id: Lane(peer, mailroom, self._client, self._contacts, wall, poll_interval_ms=config.poll_interval_ms)
             for peer in config.peers
         }
-        self._pulses = [
-            Pulse(
+        self._pulses = {
+            peer.id: Pulse(
                 peer,
                 mailroom,
                 self._client,
@@ -50,7 +50,7 @@ class Mesh:
                 contact=self._lanes[peer.id].contact,
             )
             for peer in config.peers
-        ]
+        }
 
     def nudge(self) -> None:
         """There may be new parcels."""
@@ -59,7 +59,7 @@ class Mesh:
 
     def roster_changed(self) -> None:
         """Tell all peers soon who is here."""
-        for pulse in self._pulses:
+        for pulse in self._pulses.values():
             pulse.soon()
 
     async def run(self, listening: Listening) -> None:
@@ -69,7 +69,7 @@ class Mesh:
                 group.create_task(self._listen(listening))
                 for lane in self._lanes.values():
                     group.create_task(lane.run())
-                for pulse in self._pulses:
+                for pulse in self._pulses.values():
                     group.create_task(pulse.run())
         finally:
             await self._client.close()
@@ -77,6 +77,9 @@ class Mesh:
     async def _contact(self, origin: Origin) -> None:
         self._lanes[origin.node].contact()
         await self._contacts.seen(origin.node)
+
+    def _suspect(self, node: str) -> None:
+        self._pulses[node].soon()
 
     async def _listen(self, listening: Listening) -> None:
         """Serve HTTP. An address that is not to be had is tried again and again: all else goes on meanwhile."""

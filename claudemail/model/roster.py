@@ -10,6 +10,8 @@ from pydantic import Field
 from claudemail.model.brief import Line, Millis, Name
 from claudemail.model.value import Value
 
+MOST_EPOCHS = 8
+
 
 class Liveness(StrEnum):
     """How lately something was heard of."""
@@ -52,6 +54,8 @@ class Heartbeat(Value):
     version: Annotated[Line, Field(max_length=40)]
     at: Millis
     roster: Annotated[list[Presence], Field(max_length=2_000)]
+    lane: Annotated[dict[str, Annotated[int, Field(ge=0)]], Field(max_length=MOST_EPOCHS)] = {}
+    """How far it has the lane of the peer it speaks to: the latest epochs, and the number in each."""
 
 
 class PeerState(Value):

@@ -13,7 +13,7 @@ from claudemail.errors import ClaudeMailError, PeerRefused
 from claudemail.model.brief import SIGNED_AS, Brief, Name, canonical, check_size, invalid
 from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, ParcelKind, Refusal, Setback
 from claudemail.model.receipt import DeliveryState, Receipt
-from claudemail.model.roster import Heartbeat, PeerState
+from claudemail.model.roster import MOST_EPOCHS, Heartbeat, PeerState
 from claudemail.model.value import LATER
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
@@ -209,12 +209,13 @@ class Transit:
         now = self._desk.wall()
         await self._desk.registry.write(lambda connection: registry.failure(connection, peer, error, retry_at, now))
 
-    async def own_heartbeat(self) -> Heartbeat:
-        """Return what this node says of itself."""
+    async def own_heartbeat(self, peer: str) -> Heartbeat:
+        """Return what this node says of itself to a peer."""
         roster = await self._desk.mail.read(self._desk.presences)
+        lane = await self._desk.mail.read(lambda connection: inbound.progress(connection, peer, MOST_EPOCHS))
         if len(roster) > _MOST_PRESENCES:
             roster.sort(key=lambda presence: not presence.live)  # who is there matters most
-        return Heartbeat(version=__version__, at=self._desk.wall(), roster=roster[:_MOST_PRESENCES])
+        return Heartbeat(version=__version__, at=self._desk.wall(), roster=roster[:_MOST_PRESENCES], lane=lane)
 
     async def heard(self, peer: str, beat: Heartbeat, *, rtt_ms: float | None) -> None:
         """Take in what a peer says of itself."""
@@ -222,6 +223,22 @@ class Transit:
         await self._desk.registry.write(
             lambda connection: registry.heartbeat(connection, peer, beat, rtt_ms=rtt_ms, now=now)
         )
+
+    async def has_lost(self, peer: str, beat: Heartbeat, before: int) -> bool:
+        """Return whether a peer's heartbeat says that it has less than it acknowledged before that time."""
+        return (
+            await self._desk.mail.read(lambda connection: outbox.lost(connection, peer, beat.lane, before)) is not None
+        )
+
+    async def serve_again(self, peer: str, beat: Heartbeat, before: int) -> None:
+        """Send again what a peer lacks of what it acknowledged before that time, as after a restore from a backup."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            lost = outbox.lost(connection, peer, beat.lane, before)
+            if lost is not None:
+                outbox.rearm(connection, peer, *lost)
+
+        await self._desk.mail.write(work)
 
     async def expire(self) -> None:
         """Send what waited too long to dead letters."""

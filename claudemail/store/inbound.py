@@ -19,6 +19,14 @@ def have(connection: sqlite3.Connection, origin: str, epoch: str) -> int:
     return 0 if row is None else row["have"]
 
 
+def progress(connection: sqlite3.Connection, origin: str, most: int) -> dict[str, int]:
+    """Return how far a lane has come in, for its latest epochs."""
+    rows = connection.execute(
+        "SELECT epoch, have FROM inbound WHERE origin = ? ORDER BY at DESC LIMIT ?", (origin, most)
+    )
+    return {row["epoch"]: row["have"] for row in rows}
+
+
 def advance(connection: sqlite3.Connection, origin: str, epoch: str, seq: int, now: int) -> None:
     """Note that a lane has come in up to `seq`."""
     connection.execute(

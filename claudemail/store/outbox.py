@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from claudemail.model.parcel import MAX_BATCH, MAX_BATCH_BYTES, Batch, Parcel, ParcelKind, Refusal
 from claudemail.model.receipt import Receipt
@@ -72,6 +72,18 @@ def last_seq(connection: sqlite3.Connection, peer: str, epoch: str) -> int | Non
     """Return the last number given in a lane, or None when the lane has moved on to another epoch."""
     lane = connection.execute("SELECT next_seq FROM lanes WHERE peer = ? AND epoch = ?", (peer, epoch)).fetchone()
     return None if lane is None else lane["next_seq"] - 1
+
+
+def lost(connection: sqlite3.Connection, peer: str, lane: Mapping[str, int], before: int) -> tuple[str, int] | None:
+    """Return the epoch and how far a peer has it, if it has less than it acknowledged before the time `before`."""
+    row = connection.execute(
+        "SELECT o.epoch, max(o.seq) AS acknowledged FROM lanes l JOIN outbox o ON o.peer = l.peer AND o.epoch = l.epoch"
+        " WHERE l.peer = ? AND o.done_at < ? AND o.dead_code IS NULL",
+        (peer, before),
+    ).fetchone()
+    if row["acknowledged"] is None or lane.get(row["epoch"], 0) >= row["acknowledged"]:
+        return None
+    return row["epoch"], lane.get(row["epoch"], 0)
 
 
 def rearm(connection: sqlite3.Connection, peer: str, epoch: str, have: int) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
+from claudemail import running
 from claudemail.keys import NodeKey
 from claudemail.mesh import signing
 from claudemail.model.brief import SIGNED_AS, Brief, Sender, canonical
 from claudemail.model.ids import code_of, new_id
 from claudemail.office import Office
-from claudemail.testing import Fleet
+from claudemail.testing import Fleet, until
 
 
 class Knocker:
@@ -210,8 +211,15 @@ def taken_port(fleet: Fleet) -> Iterator[socket.socket]:
 
 async def test_a_port_that_is_taken_is_said_and_tried_again(fleet: Fleet, taken_port: socket.socket) -> None:
     """A gateway that cannot listen stays up for its sessions, says why in status, and listens once it can."""
-    fleet["server2"].start()
-    async with await Office.open(fleet["server2"].config) as office:
+    member = fleet["server2"]
+    member.start()
+
+    def said() -> bool:
+        notice = running.read_notice(member.config.state_dir)
+        return notice is not None and notice.listen_error is not None
+
+    until(said, "the gateway says why it does not listen")
+    async with await Office.open(member.config) as office:
         status = await office.status()
         assert status.gateway_pid
         assert status.listening is None

@@ -78,6 +78,38 @@ async def test_a_peer_that_never_answers_delays_nobody_else(three: Fleet) -> Non
             assert lanes["server3"].oldest_at == stuck.recipients[0].at
 
 
+async def test_a_peer_that_was_set_back_is_served_again_though_nothing_new_is_sent(fleet: Fleet) -> None:
+    """A node restored from an older copy gets what it had acknowledged since, once, without a new brief on the lane."""
+    fleet.start()
+    here, there = fleet["server1"], fleet["server2"]
+    async with await Office.open(here.config) as office:
+        for number in range(3):
+            sent = await office.send(office.operator(), Draft(to=["charlie"], title=f"{number}"))
+            await reached(office, sent.ref, DeliveryState.DELIVERED)
+            if number == 0:
+                there.kill()
+                copy = {path.name: path.read_bytes() for path in there.folder.glob("claudemail.db*") if path.is_file()}
+                there.start()
+    there.kill()
+    for path in there.folder.glob("claudemail.db*"):
+        if path.is_file():
+            path.unlink()
+    for name, content in copy.items():
+        (there.folder / name).write_bytes(content)
+    async with await Office.open(there.config) as office:
+        charlie = await office.party("charlie")
+        assert (await office.check(charlie)).unread == 1
+        rung = asyncio.Event()
+        office.subscribe(rung.set)
+        there.start()
+        async with asyncio.timeout(20):
+            while (await office.check(charlie)).unread < 3:
+                await rung.wait()
+                rung.clear()
+        page = await office.inbox(["charlie"])
+        assert [row.title for row in reversed(page.rows)] == ["0", "1", "2"]
+
+
 async def test_mail_to_a_name_that_a_peer_does_not_know_becomes_a_dead_letter(fleet: Fleet) -> None:
     """A name that only the sender's config has is refused for good by its node, and the sender sees why."""
     path = fleet["server1"].config_path

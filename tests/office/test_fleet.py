@@ -132,7 +132,7 @@ async def test_the_own_heartbeat_tells_who_is_here(office: Office) -> None:
     """What goes to peers names everyone on this node with their unread mail and whether they are there."""
     await office.claim("bravo", "instance1", **HELD)
     await office.send(office.operator(), Draft(to=["alpha"], title="t"))
-    beat = await office.transit.own_heartbeat()
+    beat = await office.transit.own_heartbeat("server2")
     assert {(one.name, one.live, one.unread) for one in beat.roster} == {
         ("bravo", True, 0),
         ("instance1", True, 0),

@@ -136,7 +136,7 @@ class Scene:
     async def beat(self, origin: str, ago: int, rtt_ms: float) -> None:
         """Have server1 hear from another node."""
         self.clock.now = NOW - ago
-        beat = await self.offices[origin].transit.own_heartbeat()
+        beat = await self.offices[origin].transit.own_heartbeat("server1")
         await self.offices["server1"].transit.heard(origin, beat, rtt_ms=rtt_ms)
 
 
