@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.option(
     "--width", type=click.IntRange(20, 1_000), metavar="N", help="Cells a line for --once.  [default: the terminal's]"
 )
+@click.option("--theme", type=click.Choice(["dark", "light"]), default="dark", show_default=True, help="Its colours.")
 @as_json
-def command(once: bool, width: int | None, as_json: bool) -> None:
+def command(once: bool, width: int | None, theme: str, as_json: bool) -> None:
     """Open the operator's console.
 
     It works with the gateway down, and quitting it stops nothing.
@@ -34,7 +35,7 @@ def command(once: bool, width: int | None, as_json: bool) -> None:
         from claudemail import config
         from claudemail.tui import app
 
-        app.run(config.load())
+        app.run(config.load(), theme=f"claudemail-{theme}")
 
 
 async def _show_snapshot(office: Office) -> None:

@@ -129,3 +129,13 @@ def test_a_command_passes_nothing_of_a_hostile_brief_to_the_terminal(
         rest = re.sub(rb"\x1b\[[0-9;]*m", b"", shown.written)
         assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", rest)
         assert not DANGEROUS.search(rest)
+
+
+@pytest.mark.parametrize(("theme", "background"), [("dark", b"48;2;19;22;27"), ("light", b"48;2;250;250;250")])
+def test_the_console_opens_in_the_theme_that_is_asked_for(member: Member, theme: str, background: bytes) -> None:
+    """`--theme` chooses the colours that are written."""
+    with terminal(member, "console", "--theme", theme) as shown:
+        shown.until(b"aGk=")
+        shown.type(b"q")
+        shown.until(b"")
+        assert background in shown.written
