@@ -35,6 +35,7 @@ _LOOK_AGAIN_MS = 500
 _REVIVE_S = 5.0
 """How long a gateway may be gone before an idle session starts one, so that a restart by a person or a service comes first."""
 _CONTROL = b'{"jsonrpc": "2.0", "method": "claudemail/'
+TOO_LONG = b"(a line that was too long)"
 _MODERN = "io.modelcontextprotocol/protocolVersion"
 _RETRY = (
     "The ClaudeMail gateway of this node stopped while it worked on this. Nothing that it had accepted is lost. Call again;"
@@ -47,18 +48,22 @@ class Gone(Exception):
 
 
 class Lines:
-    """Cuts a stream of bytes into lines."""
+    """Cuts a stream of bytes into lines. One that is too long to be taken leaves `TOO_LONG` in its place."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that are whole now, without their ends; raise ValueError when one is too long."""
-        self._rest += data
-        if len(self._rest) > MAX_LINE and b"\n" not in data:
-            raise ValueError(f"a line is longer than {MAX_LINE} bytes")
-        *whole, rest = self._rest.split(b"\n")
-        self._rest = bytearray(rest)
+        """Return the lines that are whole now, without their ends."""
+        *whole, rest = (self._rest + data).split(b"\n")
+        if self._skipping and whole:
+            whole[0] = bytearray(TOO_LONG)
+            self._skipping = False
+        if self._skipping or len(rest) > MAX_LINE:
+            self._skipping = True
+            rest = bytearray()
+        self._rest = rest
         return [bytes(line) for line in whole if line.strip()]
 
 
@@ -108,7 +113,14 @@ class Session:
             message = None
         if not isinstance(message, dict):
             _reply(
-                {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "That line is not a JSON object."}}
+                {
+                    "jsonrpc": "2.0",
+                    "id": None,
+                    "error": {
+                        "code": -32700,
+                        "message": f"That line is not a JSON object of at most {MAX_LINE} bytes.",
+                    },
+                }
             )
             return
         method, request = message.get("method"), "method" in message and "id" in message

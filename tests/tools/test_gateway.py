@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from claudemail import config as configuration
 from claudemail import running
@@ -124,3 +127,33 @@ async def test_a_configuration_with_mistakes_ends_a_session_with_their_names(fle
     assert done.returncode == 4
     assert "nodes[0].id" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"not json",
+        b"[1, 2]",
+        b"[" * 100_000,
+        b'"' + b"x" * (5 * 1024 * 1024) + b'"',
+        b'{"method": 1, "id": {}}',
+        b"\xff\x00",
+    ],
+)
+def test_a_line_that_is_none_of_the_protocols_does_not_end_a_session(fleet: Fleet, line: bytes) -> None:
+    """After a line that is no message, however long or deep, the session answers the next request."""
+    fleet["server1"].start()
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    hello = json.dumps({"jsonrpc": "2.0", "id": 7, "method": "initialize", "params": params}).encode()
+    with subprocess.Popen(
+        running.own_command("mcp"), env=fleet["server1"].environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(line + b"\n" + hello + b"\n")
+        process.stdin.flush()
+        answers = iter(process.stdout.readline, b"")
+        answer = next(message for message in map(json.loads, answers) if message.get("id") == 7)
+        assert answer["result"]["serverInfo"]["name"] == "claudemail"
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
