@@ -41,7 +41,9 @@ class Claim:
         os.close(self._file)
 
 
-def claim(config: Config, *, session_id: str | None = None, instance: str | None = None) -> Claim:
+def claim(
+    config: Config, *, session_id: str | None = None, instance: str | None = None, former: str | None = None
+) -> Claim:
     """Return a callsign of this node that nobody holds.
 
     A session that was here before gets the name it had, if that is free. Else the pools of the node's instances are tried in
@@ -51,6 +53,7 @@ def claim(config: Config, *, session_id: str | None = None, instance: str | None
         config: the configuration.
         session_id: Claude Code's id of the session.
         instance: take only names of this instance.
+        former: the name that this process had; else it is looked up by the session's id.
 
     Raises:
         ClaudeMailError: there is no free name, or no such instance.
@@ -58,7 +61,7 @@ def claim(config: Config, *, session_id: str | None = None, instance: str | None
     folder = os.path.join(config.state_dir, "callsigns")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     names = list(_candidates(config, instance))
-    former = _former(folder, session_id)
+    former = former or _former(folder, session_id)
     if former is not None:
         names.sort(key=lambda pair: pair[0] != former)  # a stable sort: the others keep their order
     for callsign, owner in names:
@@ -68,6 +71,22 @@ def claim(config: Config, *, session_id: str | None = None, instance: str | None
             _held.add(file)
             return Claim(callsign, owner, file)
     raise ClaudeMailError("No callsign is free on this node.", remedy="End a session, or add callsigns to the config.")
+
+
+def is_held(config: Config, callsign: str) -> bool:
+    """Return whether a process holds a callsign of this node now."""
+    path = os.path.join(config.state_dir, "callsigns", f"{callsign}.lock")
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def _candidates(config: Config, wanted: str | None) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ LAYOUT = {
 }
 _PAUSE_S = (1.5, 5.0)
 _LINE = 4 * 1024 * 1024
-_REF = re.compile(r"^(\w{4,12}) \(\d+\) \"", re.MULTILINE)
+_MAIL = re.compile(r"^(\w{4,12}) \(\d+\) \"(.*)\" from ", re.MULTILINE)
 
 
 class Scene(NamedTuple):
@@ -181,15 +181,26 @@ async def play(members: dict[str, Member]) -> None:
             await actor.leave()
 
 
+def unread_in(digest: str) -> list[tuple[str, str]]:
+    """Return ref and title of each brief that a digest shows."""
+    return _MAIL.findall(digest)
+
+
+def answer_title(title: str) -> str:
+    """Return the title of a reply to a brief, or to a reply."""
+    return f"Re: {title.removeprefix('Re: ')}"
+
+
 async def _chatter(actors: list[Actor]) -> None:
     dice = random.Random(7)  # noqa: S311 - a play
     while True:
         await asyncio.sleep(dice.uniform(*_PAUSE_S))
         actor = dice.choice(actors)
         mail = await actor.call("digest", max_chars=1_500)
-        refs = _REF.findall(mail)
-        if refs and dice.random() < 0.7:
-            await actor.call("send", reply_to=refs[0], title="Re: your brief", body=dice.choice(ANSWERS))
+        unread = unread_in(mail)
+        if unread and dice.random() < 0.7:
+            ref, title = unread[0]
+            await actor.call("send", reply_to=ref, title=answer_title(title), body=dice.choice(ANSWERS))
         else:
             other = dice.choice([one for one in actors if one is not actor])
             title, body = dice.choice(TOPICS)

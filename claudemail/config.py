@@ -151,6 +151,16 @@ def find(environ: Mapping[str, str]) -> str | None:
     return next((path for path in map(os.path.expanduser, SEARCH_PATH) if os.path.isfile(path)), None)
 
 
+def config_state(environ: Mapping[str, str]) -> tuple[str, int, int] | None:
+    """Return what changes when the config file that applies does: its path, time and size; None when there is none."""
+    try:
+        path = find(environ)
+        status = os.stat(path) if path is not None else None
+    except (ConfigError, OSError):
+        return None
+    return None if path is None or status is None else (path, status.st_mtime_ns, status.st_size)
+
+
 def standalone(node_id: str | None = None) -> Config:
     """Return the configuration of a node that has no file: its host name, one instance, no peers."""
     name = node_id or _as_name(os.uname().nodename)

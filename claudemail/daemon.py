@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
 
 from claudemail import __version__
 from claudemail.clock import wall_ms
-from claudemail.config import Config
+from claudemail.config import Config, config_state
 from claudemail.errors import StoreError
 from claudemail.mesh.mesh import Mesh
 from claudemail.office import Office
-from claudemail.running import Notice, is_ours, socket_path, write_notice
+from claudemail.running import ON_DEMAND, Notice, is_ours, remove_notice, socket_path, write_notice
 from claudemail.tools.connection import listen
 
 log = logging.getLogger(__name__)
@@ -40,64 +41,76 @@ def run(config: Config, mode: str, lock: int) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("mcp").setLevel(logging.WARNING)
     try:
-        asyncio.run(_serve(config, mode, lock))
+        return asyncio.run(_serve(config, mode, lock))
     finally:
+        remove_notice(config.state_dir)
         os.close(lock)
-    return 0
 
 
-async def _serve(config: Config, mode: str, lock: int) -> None:
-    stop = asyncio.Event()
+class _End:
+    """Tells the gateway to end, and with which exit code."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._code = 0
+
+    def ask(self, code: int = 0) -> None:
+        """Have the gateway end."""
+        self._code = max(self._code, code)
+        self._asked.set()
+
+    async def wait(self) -> int:
+        """Return the exit code once the gateway is to end."""
+        await self._asked.wait()
+        return self._code
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start work that goes on until it is cancelled.
+
+        If it fails in a way nobody foresaw, the gateway ends: one that seems to run and does only half of it is worse, and
+        whoever needs one starts the next.
+        """
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                log.critical("the gateway failed", exc_info=task.exception())
+                self.ask(1)
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(ended)
+        return task
+
+
+async def _serve(config: Config, mode: str, lock: int) -> int:
+    end = _End()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end.ask)
     notice = Notice(os.getpid(), mode, None, None)
     async with await Office.open(config) as office:
         await office.release_dead()
-        async with (
-            _mesh(config, office, notice, stop) as mesh,
-            listen(office, socket_path(config), mesh.roster_changed),
-        ):
+        mesh = Mesh(config, office.transit, office.key(), wall_ms)
+        async with listen(office, socket_path(config), mesh.roster_changed):
             _publish(config, notice)
             log.info("ClaudeMail %s serves %s", __version__, config.node_id)
-            chores = [asyncio.create_task(_keep(office)), asyncio.create_task(_watch_lock(config, lock))]
+            work = [end.start(_keep(office)), end.start(_watch_lock(config, lock)), end.start(_watch_config(mode, end))]
+            if config.peers:
+                work.append(end.start(mesh.run(partial(_listening, config, notice))))
+            unsubscribe = office.subscribe(mesh.nudge)
             try:
-                await stop.wait()
+                code = await end.wait()
             finally:
-                for chore in chores:
-                    chore.cancel()
-        log.info("stopped")
+                unsubscribe()
+                for task in work:
+                    task.cancel()
+                await asyncio.wait(work)
+    log.info("stopped")
+    return code
 
 
-@contextlib.asynccontextmanager
-async def _mesh(config: Config, office: Office, notice: Notice, stop: asyncio.Event) -> AsyncIterator[Mesh]:
-    """Run the mesh while the context lasts. A node without peers has one that does nothing.
-
-    A mesh that fails in a way nobody foresaw ends the gateway: one that seems to run and carries nothing is worse, and the
-    next session starts another.
-    """
-    mesh = Mesh(config, office.transit, office.key(), wall_ms)
-
-    def listening(address: str | None, error: str | None) -> None:
-        notice.listening, notice.listen_error = address, error
-        _publish(config, notice)
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            log.critical("the mesh failed", exc_info=task.exception())
-            stop.set()
-
-    working = asyncio.create_task(mesh.run(listening)) if config.peers else None
-    if working is not None:
-        working.add_done_callback(ended)
-    unsubscribe = office.subscribe(mesh.nudge)
-    try:
-        yield mesh
-    finally:
-        unsubscribe()
-        if working is not None:
-            working.cancel()
-            await asyncio.wait([working])
+def _listening(config: Config, notice: Notice, address: str | None, error: str | None) -> None:
+    notice.listening, notice.listen_error = address, error
+    _publish(config, notice)
 
 
 def _publish(config: Config, notice: Notice) -> None:
@@ -118,6 +131,18 @@ async def _watch_lock(config: Config, lock: int) -> None:
     log.warning("%s is gone; this gateway ends", config.state_dir)
     logging.shutdown()
     os._exit(0)
+
+
+async def _watch_config(mode: str, end: _End) -> None:
+    """Notice that the config was changed: a gateway that a session started makes way for one that knows the new one."""
+    before = config_state(os.environ)
+    while config_state(os.environ) == before:  # noqa: ASYNC110 - no event tells of it
+        await asyncio.sleep(_LOOK_EVERY_S)
+    if mode == ON_DEMAND:
+        log.info("the config has changed; the next session starts a gateway that knows it")
+        end.ask()
+    else:
+        log.warning("the config has changed; restart this gateway to have it take effect")
 
 
 async def _keep(office: Office) -> None:

@@ -54,9 +54,18 @@ def write_notice(state_dir: str, notice: Notice) -> None:
     """Put up the notice, replaced whole."""
     path = os.path.join(state_dir, _NOTICE)
     draft = f"{path}.{os.getpid()}"
-    with open(draft, "w", encoding="utf-8") as file:
+    private = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(private, "w", encoding="utf-8") as file:
         json.dump({key: getattr(notice, key) for key in Notice.__slots__}, file)
     os.replace(draft, path)
+
+
+def remove_notice(state_dir: str) -> None:
+    """Take the notice down: a later reader must not take somebody else's process for the gateway."""
+    try:
+        os.unlink(os.path.join(state_dir, _NOTICE))
+    except FileNotFoundError:
+        return
 
 
 def is_held(state_dir: str) -> bool:
@@ -66,7 +75,7 @@ def is_held(state_dir: str) -> bool:
     except OSError:
         return False
     try:
-        return not _try_lock(file)
+        return not _try_lock(file, fcntl.LOCK_SH)  # shared, so that two who look do not take each other for a gateway
     finally:
         os.close(file)
 
@@ -111,9 +120,9 @@ def _ask_to_stop(pid: int) -> None:
         return  # gone of itself; its lock is free now
 
 
-def _try_lock(file: int) -> bool:
+def _try_lock(file: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
@@ -137,6 +146,7 @@ def start(config: Config) -> None:
                 (os.POSIX_SPAWN_DUP2, log, 2),
             ],
             setsid=True,
+            setsigdef=[signal.SIGCHLD],  # sessions ignore it, and what is ignored would stay so in the gateway
         )
     except OSError as error:
         raise GatewayUnavailable(f"The gateway could not be started: {error}.") from error

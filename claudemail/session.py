@@ -72,10 +72,10 @@ class Session:
 
     def __init__(self, settings: config.Config) -> None:
         self._config = settings
+        self._config_state = config.config_state(os.environ)
+        self._project = _project_name()
         self._session_id = os.environ.get("CLAUDE_CODE_SESSION_ID") or None
-        self._claim = callsigns.claim(
-            settings, session_id=self._session_id, instance=os.environ.get("CLAUDEMAIL_INSTANCE") or None
-        )
+        self._claim = self._claim_callsign()
         self._holder = os.urandom(16).hex()
         self._gateway: Socket | None = None
         self._from_gateway = Lines()
@@ -84,6 +84,20 @@ class Session:
         """The handshake of a client of the 2025 protocols, answered once and replayed to every later gateway."""
         self._initialized: bytes | None = None
         self._gone_since = 0.0
+
+    def _claim_callsign(self, former: str | None = None) -> callsigns.Claim:
+        wanted = os.environ.get("CLAUDEMAIL_INSTANCE") or None
+        return callsigns.claim(self._config, session_id=self._session_id, instance=wanted, former=former)
+
+    def _follow_config(self) -> None:
+        """Take over a config that was changed since the last gateway: it may be another node now, with other callsigns."""
+        state = config.config_state(os.environ)
+        if state == self._config_state:
+            return
+        self._config = config.load()
+        self._config_state = state
+        self._claim.release()
+        self._claim = self._claim_callsign(former=self._claim.callsign)
 
     def run(self) -> int:
         """Pump until the client closes stdin; return the exit code."""
@@ -162,6 +176,8 @@ class Session:
                 raise Gone
             for line in self._from_gateway.feed(data):
                 self._from_gateway_line(line)
+        except BrokenPipeError:
+            raise  # the client has gone, not the gateway
         except (Gone, OSError, ValueError):
             self._lost()
 
@@ -199,6 +215,7 @@ class Session:
         Raises:
             ClaudeMailError: there is no gateway, it could not be started, it broke off, or it refuses this session.
         """
+        self._follow_config()
         self._from_gateway = Lines()
         path = running.socket_path(self._config)
         deadline = time.monotonic() + (_START_S if start else 0)
@@ -228,7 +245,6 @@ class Session:
             raise
 
     def _introduce(self) -> None:
-        project = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
         self._control(
             "hello",
             {
@@ -239,7 +255,7 @@ class Session:
                 "pid": os.getpid(),
                 "client_pid": os.getppid(),
                 "session_id": self._session_id,
-                "project": os.path.basename(project)[:200] or None,
+                "project": self._project,
             },
         )
         welcome = self._await(lambda message: str(message.get("method", "")).startswith("claudemail/"))
@@ -278,6 +294,14 @@ class Session:
             self._gateway.sendall(line + b"\n")
         except OSError as error:
             raise Gone from error
+
+
+def _project_name() -> str | None:
+    """Return the name of the project's folder. It is asked for once: the folder may be gone by the next time."""
+    try:
+        return os.path.basename(os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd())[:200] or None
+    except OSError:
+        return None
 
 
 def _dial(path: str) -> Socket | None:
@@ -325,6 +349,7 @@ def main() -> int:
         ClaudeMailError: the configuration has mistakes, or no callsign is free.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Claude Code's way to end a server; there is nothing to clean up
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a gateway that we started and that has ended is nobody's zombie
     try:
         return Session(config.load()).run()
     except BrokenPipeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from claudemail.model.brief import ActionItem
 from claudemail.model.receipt import DeliveryState, RecipientState
 from claudemail.model.views import InboxRow
 from claudemail.text import ago
@@ -28,12 +29,22 @@ def away(state: RecipientState, now: int) -> str:
     """Return since when a recipient has been away, or the empty string when it is there or nobody knows."""
     if state.live is not False:
         return ""
-    return "never seen yet" if state.away_since is None else f"away for {ago(state.away_since, now)}"
+    return "no session yet" if state.away_since is None else f"away for {ago(state.away_since, now)}"
 
 
 def provenance(*, verified: bool) -> str:
     """Return the label of a brief's origin."""
     return "verified" if verified else "UNVERIFIED"
+
+
+def action_line(action: ActionItem) -> str:
+    """Return an action item on one line: `Review the script (for alpha, urgent, due 2026-12-01)`."""
+    details = [
+        *([f"for {action.assignee}"] if action.assignee else []),
+        *([action.priority.value] if action.priority.rank != 1 else []),
+        *([f"due {action.due}"] if action.due else []),
+    ]
+    return f"{action.text} ({', '.join(details)})" if details else action.text
 
 
 def row_line(row: InboxRow, now: int) -> str:

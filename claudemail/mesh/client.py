@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TypeVar
 
@@ -13,13 +14,14 @@ from claudemail.config import Node
 from claudemail.errors import PeerRefused, PeerUnreachable
 from claudemail.keys import NodeKey
 from claudemail.mesh import signing
-from claudemail.model.parcel import MAX_REQUEST_BYTES, Answer, Batch, Setback
+from claudemail.model.parcel import MAX_REQUEST_BYTES, Answer, Batch, Problem, Setback
 from claudemail.model.roster import Heartbeat
 from claudemail.text import shorten
 
 PARCELS = "/v1/parcels"
 HEARTBEAT = "/v1/heartbeat"
 _TIMEOUT = httpx.Timeout(15, connect=5, pool=None)
+_WHOLE_S = 30.0
 _CONFLICT = 409
 M = TypeVar("M", bound=BaseModel)
 
@@ -72,9 +74,12 @@ class MeshClient:
         )
         headers["content-type"] = "application/json"
         try:
-            async with self._http.stream("POST", peer.url + path, content=body, headers=headers) as response:
+            async with (
+                asyncio.timeout(_WHOLE_S),  # a peer that answers byte by byte would else hold the lane for ever
+                self._http.stream("POST", peer.url + path, content=body, headers=headers) as response,
+            ):
                 content = await _read(response, peer)
-        except httpx.TimeoutException as error:
+        except (TimeoutError, httpx.TimeoutException) as error:
             raise PeerUnreachable(f"{peer.id} did not answer in time.") from error
         except httpx.TransportError as error:
             raise PeerUnreachable(f"{peer.id} cannot be reached: {_plain(error)}.") from error
@@ -94,8 +99,8 @@ async def _read(response: httpx.Response, peer: Node) -> bytes:
 
 def _refused(peer: Node, response: httpx.Response, content: bytes) -> PeerRefused:
     try:
-        message = shorten(str(httpx.Response(200, content=content).json()["message"]), 300)
-    except (ValueError, KeyError, TypeError):
+        message = shorten(Problem.model_validate_json(content).message, 300)
+    except ValidationError:
         message = f"It is not a ClaudeMail gateway that answers at {peer.url}, or not this version."
     text = f"{peer.id} refused ({response.status_code}): {message}"
     after = response.headers.get("retry-after", "")

@@ -20,8 +20,8 @@ class Contacts:
         """A peer called us, or answered a call."""
         now = self._wall()
         if now - self._noted.get(peer, 0) >= _NOTE_EVERY_MS:
-            self._noted[peer] = now
             await self._mailroom.contact(peer)
+            self._noted[peer] = now
 
     async def failed(self, peer: str, error: str, retry_at: int) -> None:
         """A call to a peer failed; it is tried again at `retry_at`, Unix milliseconds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
@@ -76,7 +77,8 @@ class Gateway:
                 return _problem(507, error.code, error.message)
             except StoreError as error:
                 return _problem(503, error.code, error.message)
-            await self._contact(origin)
+            with contextlib.suppress(StoreError):  # what was taken is taken, even when the contact cannot be noted
+                await self._contact(origin)
             return response
 
         return endpoint

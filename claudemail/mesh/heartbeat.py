@@ -58,6 +58,8 @@ class Pulse:
                 with contextlib.suppress(StoreError):
                     again = self._wall() + int(self._interval_s * 1000)
                     await self._contacts.failed(self._peer.id, error.message, again)
+            except Exception:
+                log.exception("the heartbeat to %s failed", self._peer.id)  # and the next may go well
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_s * random.uniform(0.9, 1.1)):  # noqa: S311 - spreads load
                     await self._soon.wait()

@@ -40,6 +40,8 @@ class Lane:
         self._wall = wall
         self._poll_s = poll_interval_ms / 1000
         self._backoff = Backoff()
+        self._setbacks = 0
+        """How often in a row the peer asked for earlier parcels: once is how it is set right."""
         self._more = asyncio.Event()
         self._contacted = asyncio.Event()
 
@@ -66,15 +68,30 @@ class Lane:
                 self._backoff.reset()
             except (PeerUnreachable, PeerRefused, StoreError) as error:
                 await self._wait_out(error)
+            except Exception as error:
+                # Whatever one peer answers, the other lanes go on, and so does this one.
+                log.exception("the lane to %s failed", self.peer.id)
+                await self._wait_out(PeerRefused(f"The lane to {self.peer.id} failed: {type(error).__name__}."))
 
     async def _exchange(self, batch: Batch) -> None:
+        """Hand a batch over and take the answer in.
+
+        Raises:
+            PeerRefused: the peer answers, and takes nothing: to send the same again at once would go on for ever.
+        """
         answer = await self._client.deliver(self.peer, batch)
+        await self._contacts.seen(self.peer.id)
         if isinstance(answer, Answer):
             await self._mailroom.acknowledged(self.peer.id, batch, answer)
-        else:
-            log.warning("%s answers %s, it has %s: sending again", self.peer.id, answer.error, answer.have)
-            await self._mailroom.set_back(self.peer.id, batch.epoch, answer)
-        await self._contacts.seen(self.peer.id)
+            if answer.have < batch.parcels[0].seq:
+                raise PeerRefused(f"{self.peer.id} answers without having taken what was sent.")
+            self._setbacks = 0
+            return
+        log.warning("%s answers %s, it has %s: sending again", self.peer.id, answer.error, answer.have)
+        await self._mailroom.set_back(self.peer.id, batch.epoch, answer)
+        self._setbacks += 1
+        if self._setbacks > 1:
+            raise PeerRefused(f"{self.peer.id} asks again and again for mail that it was sent ({answer.error}).")
 
     async def _wait_out(self, error: PeerUnreachable | PeerRefused | StoreError) -> None:
         delay = self._backoff.next()

@@ -47,12 +47,13 @@ Millis = Annotated[int, Field(ge=0, lt=10**14)]
 """Unix time in milliseconds."""
 
 
-def _is_a_day(text: str) -> str:
+def check_day(text: str) -> str:
+    """Return `text` if it is a date of the calendar; raise ValueError if it is not."""
     date.fromisoformat(text)
     return text
 
 
-Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_is_a_day)]
+Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(check_day)]
 """A date of the calendar, as YYYY-MM-DD."""
 
 

@@ -20,17 +20,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import yaml
 from frontmatter import Post
 from frontmatter.default_handlers import YAMLHandler
+from pydantic import TypeAdapter, ValidationError
 
 from claudemail.errors import InvalidInput
 from claudemail.model import address
-from claudemail.model.brief import MAX_ACTION_TEXT, MAX_ACTIONS, MAX_LABELS, MAX_TITLE, ActionItem, Brief, Priority
+from claudemail.model.brief import MAX_ACTION_TEXT, MAX_ACTIONS, MAX_LABELS, MAX_TITLE, ActionItem, Brief, Day, Priority
 from claudemail.text import scrub, scrub_line, shorten
 
 MAX_FRONTMATTER = 8 * 1024
@@ -43,6 +44,7 @@ _KEYS = ("title", "to", "action", "reply_to", "priority", "due", "expires", "lab
 _SPELT = {"actions": "action", "label": "labels"}
 _ACTION_KEYS = ("text", "assignee", "priority", "due")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_DAY = TypeAdapter[str](Day)
 _FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _MENDABLE = re.compile(
     rf"(\s*(?:-\s+)?(?:{'|'.join((*_KEYS, *_SPELT, *_ACTION_KEYS, 'reply-to'))})\s*:\s+|\s*-\s+)(\S.*)", re.IGNORECASE
@@ -382,8 +384,8 @@ class _Fields:
 def is_date(word: str) -> bool:
     """Return whether a word is a day of the calendar, written like 2026-12-31."""
     try:
-        return date.fromisoformat(word).isoformat() == word
-    except ValueError:
+        return _DAY.validate_python(word) == word
+    except ValidationError:
         return False
 
 

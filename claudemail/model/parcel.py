@@ -16,6 +16,13 @@ MAX_REQUEST_BYTES = 1024 * 1024
 """A batch holds at most 64 parcels or 512 KiB, a larger parcel travels alone, and no request is over 1 MiB."""
 
 
+MAX_SEQ = 2**53
+Seq = Annotated[int, Field(ge=1, lt=MAX_SEQ)]
+"""A place in a lane."""
+Have = Annotated[int, Field(ge=0, lt=MAX_SEQ)]
+"""How far a lane has come in; 0: nothing yet."""
+
+
 class ParcelKind(StrEnum):
     """What is in a parcel."""
 
@@ -30,7 +37,7 @@ class Parcel(Value):
     receipts parcel is `{"receipts": [...]}`.
     """
 
-    seq: Annotated[int, Field(ge=1, lt=2**53)]
+    seq: Seq
     id: Uuid
     kind: Annotated[str, Field(max_length=32)]
     body: dict[str, Any]
@@ -53,7 +60,7 @@ class Batch(Value):
 class Refusal(Value):
     """A parcel that the receiver will never take, and why."""
 
-    seq: int
+    seq: Seq
     code: Annotated[str, Field(max_length=64)]
     reason: Annotated[Line, Field(max_length=500)]
 
@@ -61,8 +68,8 @@ class Refusal(Value):
 class Answer(Value):
     """How far the receiver has the lane, durably, and what it refused of this batch."""
 
-    have: Annotated[int, Field(ge=0)]
-    refused: list[Refusal] = []
+    have: Have
+    refused: Annotated[list[Refusal], Field(max_length=MAX_BATCH)] = []
 
 
 class LaneError(StrEnum):
@@ -78,7 +85,14 @@ class Setback(Value):
     """A 409 answer."""
 
     error: LaneError
-    have: Annotated[int, Field(ge=0)]
+    have: Have
+
+
+class Problem(Value):
+    """What a gateway answers, with a status of its own, to a request that it does not take at all."""
+
+    error: Annotated[str, Field(max_length=64)]
+    message: Annotated[Line, Field(max_length=2_000)]
 
 
 class Origin(Value):

@@ -54,8 +54,8 @@ class Heartbeat(Value):
     version: Annotated[Line, Field(max_length=40)]
     at: Millis
     roster: Annotated[list[Presence], Field(max_length=2_000)]
-    lane: Annotated[dict[str, Annotated[int, Field(ge=0)]], Field(max_length=MOST_EPOCHS)] = {}
-    """How far it has the lane of the peer it speaks to: the latest epochs, and the number in each."""
+    lane: Annotated[dict[str, Annotated[int, Field(ge=0, lt=2**53)]], Field(max_length=MOST_EPOCHS)] | None = None
+    """How far it has the lane of the peer it speaks to: the latest epochs, and the number in each. None: it does not say."""
 
 
 class PeerState(Value):

@@ -96,7 +96,7 @@ class DigestItem(View):
 
 
 class DigestView(View):
-    """Unread briefs summarised, oldest first."""
+    """Unread briefs summarised, the most pressing first."""
 
     items: list[DigestItem]
     remaining: int

@@ -55,6 +55,9 @@ class Directory:
         for (node, name), presence in present.items():
             if node in nodes and name not in taken and presence.callsign is not None:
                 self._add(presence, presence.callsign, node, presence.instance, Kind.CALLSIGN)
+                if not any((e.node, e.name) == (node, presence.instance) for e in self.entries):
+                    # A node that the config gives no instance has one all the same, which its sessions share.
+                    self._add(None, presence.instance, node, presence.instance, Kind.INSTANCE)
 
     def _add(self, presence: Presence | None, name: str, node: str, instance: str, kind: Kind) -> None:
         live = presence is not None and presence.live
@@ -73,9 +76,11 @@ class Directory:
         for address in addresses:
             for entry in self._meaning(address, but):
                 found[entry.node, entry.name] = entry
-        instances = {entry.name for entry in found.values() if entry.kind is Kind.INSTANCE}
+        instances = {(entry.node, entry.name) for entry in found.values() if entry.kind is Kind.INSTANCE}
         chosen = [
-            entry for entry in found.values() if entry.kind is not Kind.CALLSIGN or entry.instance not in instances
+            entry
+            for entry in found.values()
+            if entry.kind is not Kind.CALLSIGN or (entry.node, entry.instance) not in instances
         ]
         if not chosen:
             raise InvalidInput("That leaves nobody to send to but yourself.", remedy="See the roster for who is there.")
@@ -104,6 +109,7 @@ class Directory:
 
     def _everyone(self, node: str | None) -> list[Entry]:
         """Return each callsign, and each instance that has none, of a node or of all."""
+        instances = {(instance.node_id, instance.id) for instance in self.config.instances}
         configured = {sign.lower() for instance in self.config.instances for sign in instance.callsigns}
         # A name that a session took beyond its pool is left out once the session is gone: nobody has it now.
         callsigns = [
@@ -111,8 +117,12 @@ class Directory:
             for entry in self.entries
             if entry.kind is Kind.CALLSIGN and (entry.live or entry.name.lower() in configured)
         ]
-        covered = {entry.instance for entry in callsigns}
-        alone = [entry for entry in self.entries if entry.kind is Kind.INSTANCE and entry.name not in covered]
+        covered = {(entry.node, entry.instance) for entry in callsigns}
+        alone = [
+            entry
+            for entry in self.entries
+            if entry.kind is Kind.INSTANCE and (entry.node, entry.name) in instances - covered
+        ]
         return [entry for entry in callsigns + alone if node in (None, entry.node)]
 
     def _check_node(self, name: str) -> None:

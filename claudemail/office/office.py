@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from claudemail import callsigns
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
 from claudemail.errors import StoreForeign
@@ -14,11 +15,11 @@ from claudemail.model.brief import Draft
 from claudemail.model.views import BriefView, CheckView, DigestView, InboxPage, RosterView, SendResult, StatusView
 from claudemail.office import fleet, reading, sending
 from claudemail.office import party as parties
-from claudemail.office.desk import Desk, is_running
+from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
 from claudemail.office.party import Party
 from claudemail.office.transit import Transit
-from claudemail.store import leases
+from claudemail.store import leases, meta
 from claudemail.store.database import MAIL, REGISTRY, Database
 
 if TYPE_CHECKING:
@@ -69,20 +70,26 @@ class Office:
         await self._desk.close()
 
     async def _check_owner(self) -> None:
-        """Mark a new database as this node's; refuse one that is another's: their lanes would mix."""
+        """Mark a new database as this node's, and refuse one that is another's: their lanes would mix.
 
-        def owner(connection: sqlite3.Connection) -> str | None:
-            row = connection.execute("SELECT value FROM meta WHERE key = 'node'").fetchone()
-            return None if row is None else row["value"]
+        A node that never had a peer takes its mail along to a new name, as when it joins its first fleet.
+        """
 
-        def mark(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT INTO meta VALUES ('node', ?) ON CONFLICT DO NOTHING", (self.config.node_id,))
+        def work(connection: sqlite3.Connection) -> str:
+            owner = meta.owner(connection)
+            if owner != self.config.node_id and (owner is None or not meta.had_peers(connection)):
+                meta.set_owner(connection, owner, self.config.node_id)
+                return self.config.node_id
+            return owner or ""
 
-        found = await self._desk.mail.read(owner)
-        if found is None:
-            await self._desk.mail.write(mark)
-        elif found != self.config.node_id:
-            raise StoreForeign(f"{self.config.db_path} belongs to node {found}, and this is {self.config.node_id}.")
+        found = await self._desk.mail.read(meta.owner)
+        if found != self.config.node_id:
+            found = await self._desk.mail.write(work)
+        if found != self.config.node_id:
+            raise StoreForeign(
+                f"{self.config.db_path} belongs to node {found}, and this is {self.config.node_id}.",
+                remedy=f'Set "node_id" (or CLAUDEMAIL_NODE) to {found}, or give db_path a folder of this node\'s own.',
+            )
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have `listener` called in the event loop whenever mail or roster may have changed, whichever process did it.
@@ -158,7 +165,8 @@ class Office:
 
         def work(connection: sqlite3.Connection) -> None:
             for lease in leases.all_leases(connection):
-                if lease.ended_at is None and not is_running(lease.pid):
+                # The lock, and not the PID: after a reboot another process may have that.
+                if lease.ended_at is None and not callsigns.is_held(self.config, lease.callsign):
                     leases.end(connection, lease.callsign, lease.epoch, now)
 
         await self._desk.mail.write(work)

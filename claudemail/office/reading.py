@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from claudemail.errors import NotFound
 from claudemail.model.brief import Priority
 from claudemail.model.ids import new_id
 from claudemail.model.receipt import DeliveryState, Receipt
 from claudemail.model.views import BriefView, CheckView, DigestItem, DigestView, InboxPage, SenderCount
 from claudemail.office.desk import Desk
+from claudemail.office.finding import find_for
 from claudemail.office.party import Party
 from claudemail.office.sending import with_presence
 from claudemail.store import briefs, entries, leases, outbox, recipients
@@ -62,31 +62,22 @@ async def read(desk: Desk, party: Party, word: str) -> BriefView:
     Raises:
         NotFound: there is none that goes by `word`, or it is neither from nor to this party.
     """
-    directory = await desk.directory()
+    peers = await desk.peers()
 
     def work(connection: sqlite3.Connection) -> BriefView:
-        row = briefs.find(connection, word)
-        held = entries.holders(connection, row["number"])
-        own = [entry for entry in held if entry["mailbox"] in party.mailboxes]
-        if not own and not party.is_operator and not _wrote(party, row):
-            raise NotFound(f"Brief {row['ref']} is neither from nor to {party.name}.")
+        row, held, own = find_for(connection, party, word)
+        states = recipients.states(connection, row["number"])
         return BriefView(
             brief=briefs.load(row),
             number=row["number"],
             verified=bool(row["verified"]),
             mailboxes=[entry["mailbox"] for entry in held],
             unread=any(entry["read_at"] is None for entry in own),
-            recipients=with_presence(recipients.states(connection, row["number"]), directory),
+            recipients=with_presence(states, desk.directory_in(connection, peers), peers),
             thread=briefs.thread(connection, row["thread"], but=row["number"]),
         )
 
     return await desk.mail.read(work)
-
-
-def _wrote(party: Party, row: sqlite3.Row) -> bool:
-    return bool(
-        row["node"] == party.node and (row["sender"] == party.name or (row["instance"] or "") in party.mailboxes)
-    )
 
 
 async def digest(desk: Desk, party: Party, most_chars: int) -> DigestView:

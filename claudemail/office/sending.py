@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from claudemail.errors import InvalidInput, KeyReused
 from claudemail.model import address
 from claudemail.model.brief import SIGNED_AS, Brief, Draft, canonical, check_size
 from claudemail.model.ids import new_id
-from claudemail.model.receipt import RecipientState
+from claudemail.model.receipt import DeliveryState, RecipientState
 from claudemail.model.roster import PeerState
 from claudemail.model.views import SendResult
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, Entry
+from claudemail.office.finding import find_for
 from claudemail.office.party import Party
 from claudemail.store import briefs, entries, leases, outbox, recipients
 
@@ -61,8 +62,8 @@ def _accept(
                 raise KeyReused(
                     f"The key {draft.key!r} already stands for brief {row['ref']}, which has other content."
                 )
-            return _result(connection, row, directory, repeated=True)
-    parent = None if draft.reply_to is None else briefs.find(connection, draft.reply_to)
+            return _result(connection, row, directory, peers, repeated=True)
+    parent = None if draft.reply_to is None else find_for(connection, party, draft.reply_to).row
     if not to and parent is not None:
         to = (address.Address(name=parent["sender"], node=parent["node"]),)
     chosen = directory.resolve(to, but=party.name)
@@ -71,7 +72,7 @@ def _accept(
     number = _store(desk, connection, brief, chosen)
     if draft.key is not None:
         connection.execute("INSERT INTO send_keys VALUES (?, ?, ?, ?)", (party.name, draft.key, digest, number))
-    return _result(connection, briefs.find(connection, brief.id), directory, repeated=False)
+    return _result(connection, briefs.find(connection, brief.id), directory, peers, repeated=False)
 
 
 def _compose(
@@ -129,20 +130,29 @@ def _store(desk: Desk, connection: sqlite3.Connection, brief: Brief, chosen: Seq
     return number
 
 
-def _result(connection: sqlite3.Connection, row: sqlite3.Row, directory: Directory, *, repeated: bool) -> SendResult:
+def _result(
+    connection: sqlite3.Connection,
+    row: sqlite3.Row,
+    directory: Directory,
+    peers: Mapping[str, PeerState],
+    *,
+    repeated: bool,
+) -> SendResult:
     states = recipients.states(connection, row["number"])
     return SendResult(
         id=row["id"],
         ref=row["ref"],
         number=row["number"],
         title=row["title"],
-        recipients=with_presence(states, directory),
+        recipients=with_presence(states, directory, peers),
         repeated=repeated,
     )
 
 
-def with_presence(states: Sequence[RecipientState], directory: Directory) -> list[RecipientState]:
-    """Return the states with whether each recipient is there, and since when it is not.
+def with_presence(
+    states: Sequence[RecipientState], directory: Directory, peers: Mapping[str, PeerState]
+) -> list[RecipientState]:
+    """Return the states with whether each recipient is there, since when it is not, and why what is queued waits.
 
     An instance is there when one of its sessions is; of an operator nobody knows.
     """
@@ -152,5 +162,8 @@ def with_presence(states: Sequence[RecipientState], directory: Directory) -> lis
         seen = [entry.seen_at for entry in group if entry.seen_at is not None]
         live = any(entry.live for entry in group) if group else None
         away_since = max(seen) if seen and live is False else None
-        shown.append(state.model_copy(update={"live": live, "away_since": away_since}))
+        update: dict[str, object] = {"live": live, "away_since": away_since}
+        if state.state is DeliveryState.QUEUED and state.node in peers:
+            update["reason"] = peers[state.node].error
+        shown.append(state.model_copy(update=update))
     return shown

@@ -226,15 +226,16 @@ class Transit:
 
     async def has_lost(self, peer: str, beat: Heartbeat, before: int) -> bool:
         """Return whether a peer's heartbeat says that it has less than it acknowledged before that time."""
-        return (
-            await self._desk.mail.read(lambda connection: outbox.lost(connection, peer, beat.lane, before)) is not None
-        )
+        lane = beat.lane
+        if lane is None:
+            return False
+        return await self._desk.mail.read(lambda connection: outbox.lost(connection, peer, lane, before)) is not None
 
     async def serve_again(self, peer: str, beat: Heartbeat, before: int) -> None:
         """Send again what a peer lacks of what it acknowledged before that time, as after a restore from a backup."""
 
         def work(connection: sqlite3.Connection) -> None:
-            lost = outbox.lost(connection, peer, beat.lane, before)
+            lost = outbox.lost(connection, peer, beat.lane or {}, before)
             if lost is not None:
                 outbox.rearm(connection, peer, *lost)
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from claudemail.text import plural
-from claudemail.tools.read import action_line, quoted
+from claudemail.tools.read import quoted
 from claudemail.tools.tool import Arguments, Call, Tool
-from claudemail.wording import row_line
+from claudemail.wording import action_line, row_line
 
 MOST_CHARS = 40_000
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from claudemail.model.brief import ActionItem, Sender
+from claudemail.model.brief import Sender
 from claudemail.model.views import BriefView
 from claudemail.text import fence
 from claudemail.tools.tool import Arguments, Call, Tool
-from claudemail.wording import provenance, recipient_line, row_line
+from claudemail.wording import action_line, provenance, recipient_line, row_line
 
 _MOST_THREAD = 10
 
@@ -50,16 +50,6 @@ def _thread(view: BriefView, now: int) -> list[str]:
     left_out = len(view.thread) - _MOST_THREAD
     lines = _section("Others in its thread", [row_line(row, now) for row in view.thread[-_MOST_THREAD:]])
     return [*lines, f"- and {left_out} older ones"] if left_out > 0 else lines
-
-
-def action_line(action: ActionItem) -> str:
-    """Return an action item on one line."""
-    details = [
-        *([f"for {action.assignee}"] if action.assignee else []),
-        *([action.priority.value] if action.priority.rank != 1 else []),
-        *([f"due {action.due}"] if action.due else []),
-    ]
-    return f"{action.text} ({', '.join(details)})" if details else action.text
 
 
 def quoted(body: str, sender: Sender, *, verified: bool) -> str:

@@ -14,8 +14,10 @@ import pytest
 from claudemail import running
 from claudemail.keys import NodeKey
 from claudemail.mesh import signing
-from claudemail.model.brief import SIGNED_AS, Brief, Sender, canonical
+from claudemail.model.brief import SIGNED_AS, Brief, Draft, Sender, canonical
 from claudemail.model.ids import code_of, new_id
+from claudemail.model.parcel import Answer
+from claudemail.model.roster import Heartbeat
 from claudemail.office import Office
 from claudemail.testing import Fleet, until
 
@@ -199,6 +201,23 @@ async def test_heartbeats_carry_the_roster_both_ways(knocker: Knocker, there: Of
     assert lane.version == "9.9"
     assert lane.skew_ms is not None
     assert 60_000 < lane.skew_ms < 120_000
+
+
+async def test_a_heartbeat_that_does_not_speak_of_its_lane_brings_nothing_again(
+    knocker: Knocker, there: Office
+) -> None:
+    """A peer of a version that does not say how far it has the lane is not taken for one that lost its mail."""
+    await there.send(there.operator(), Draft(to=["alpha"], title="t"))
+    batch = await there.transit.next_batch("server1")
+    assert batch is not None
+    await there.transit.acknowledged("server1", batch, Answer(have=1))
+    silent = Heartbeat(version="0.0", at=0, roster=[])
+    later = there.now() + 1
+    assert not await there.transit.has_lost("server1", silent, later)
+    assert not await there.transit.has_lost("server1", silent.model_copy(update={"lane": {batch.epoch: 1}}), later)
+    assert await there.transit.has_lost("server1", silent.model_copy(update={"lane": {}}), later)
+    assert (await knocker.post({"version": "0.0", "at": 0, "roster": []}, "/v1/heartbeat")).status_code == 200
+    assert await there.transit.next_batch("server1") is None
 
 
 @pytest.fixture

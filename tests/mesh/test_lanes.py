@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,100 @@ async def test_mail_accepted_while_no_gateway_runs_goes_out_when_one_does(fleet:
     async with await Office.open(fleet["server2"].config) as there:
         page = await there.inbox(["charlie"], limit=200)
         assert [row.title for row in reversed(page.rows)] == [str(number) for number in range(150)]
+
+
+@contextlib.asynccontextmanager
+async def impostor(member: Member, answer: Callable[[str], tuple[int, bytes]]) -> AsyncIterator[list[str]]:
+    """Answer at a node's address what `answer` makes of a path; yield the list of paths that were asked for."""
+    asked: list[str] = []
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                length = next(
+                    int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")
+                )
+                await reader.readexactly(length)
+                path = head.split()[1]
+                asked.append(path)
+                status, body = answer(path)
+                writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n" % (status, len(body)) + body)
+                await writer.drain()
+
+    node = member.config.node
+    server = await asyncio.start_server(serve, node.ip, node.port)
+    try:
+        yield asked
+    finally:
+        server.close()
+        for task in serving:
+            task.cancel()
+        await asyncio.wait(serving)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, b"[" * 200_000),
+        (409, b'{"error": "gap", "have": 1' + b"0" * 22 + b"}"),
+        (200, b'{"have": 1' + b"0" * 22 + b"}"),
+        (200, b"not json"),
+        (500, b"\xff" * 100),
+        (302, b""),
+        (200, b"x" * (1024 * 1024 + 1)),
+    ],
+    ids=["deep", "far gap", "far answer", "not JSON", "not text", "redirect", "large"],
+)
+async def test_no_answer_of_a_peer_harms_the_others(three: Fleet, status: int, body: bytes) -> None:
+    """Whatever answers at a peer's address, mail to another peer arrives, and the lane's trouble is said."""
+    async with (
+        impostor(three["server3"], lambda _: (status, body)) as asked,
+        await Office.open(three["server1"].config) as office,
+    ):
+        stuck = await office.send(office.operator(), Draft(to=["charlie"], title="stuck"))
+        three["server1"].start()
+        three["server2"].start()
+        rung = asyncio.Event()
+        office.subscribe(rung.set)
+        async with asyncio.timeout(15):
+            while "/v1/parcels" not in asked or (await office.status()).lanes[1].error is None:
+                await rung.wait()
+                rung.clear()
+        sent = await office.send(office.operator(), Draft(to=["bravo"], title="fine"))
+        await reached(office, sent.ref, DeliveryState.DELIVERED)
+        [state] = (await office.read(office.operator(), stuck.ref)).recipients
+        assert state.state is DeliveryState.QUEUED
+        assert "server3" in (state.reason or "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"have": 0}', b'{"error": "gap", "have": 0}', b'{"error": "conflict", "have": 9}'],
+    ids=["nothing", "gap", "conflict"],
+)
+async def test_a_peer_that_takes_nothing_is_not_asked_without_end(three: Fleet, body: bytes) -> None:
+    """An answer that brings a lane no further makes it wait longer and longer, as an error does."""
+    status = 409 if b"error" in body else 200
+    async with impostor(three["server3"], lambda path: (status, body) if "parcels" in path else (500, b"")) as asked:
+        async with await Office.open(three["server1"].config) as office:
+            await office.send(office.operator(), Draft(to=["charlie"], title="stuck"))
+            three["server1"].start()
+            three["server2"].start()
+            rung = asyncio.Event()
+            office.subscribe(rung.set)
+            async with asyncio.timeout(15):
+                while asked.count("/v1/parcels") < 3:
+                    await rung.wait()
+                    rung.clear()
+            for number in range(30):  # each is a round trip through the same gateway
+                sent = await office.send(office.operator(), Draft(to=["bravo"], title=f"{number}"))
+                await reached(office, sent.ref, DeliveryState.DELIVERED)
+        assert asked.count("/v1/parcels") < 15
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import json
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -284,9 +286,29 @@ class TestLeases:
         assert await office.claim("alpha", "instance1", **{**HELD, "pid": 2}) == first
         await office.send(first, Draft(to=["bravo"], title="t"))
 
-    @pytest.mark.usefixtures("office")
-    async def test_a_database_of_another_node_is_refused(self, seed: dict[str, Any], config: Config) -> None:
-        """An office does not open the database of another node, whose lanes would mix with its own."""
+    async def test_a_database_of_another_node_is_refused(
+        self, seed: dict[str, Any], config: Config, office: Office
+    ) -> None:
+        """An office does not open the database of a node that others know by another name: their lanes would mix."""
+        await office.send(office.operator(), Draft(to=["charlie"], title="t"))
         foreign = configuration.parse(json.dumps(seed), str(config.path), {configuration.NODE_ENV: "server2"})
         with pytest.raises(StoreForeign, match="belongs to node server1"):
             await Office.open(foreign)
+
+    async def test_a_node_that_stood_alone_takes_its_mail_into_a_fleet(
+        self, seed: dict[str, Any], tmp_path: Path, configure: Callable[..., Config]
+    ) -> None:
+        """A database that never had a peer belongs to the node's new name, with mail, counts and receipts as they were."""
+        alone = {**seed, "nodes": [{"id": "box", "ip": "127.0.0.1"}], "instances": [
+            {"id": "instance1", "node_id": "box", "callsigns": ["alpha", "bravo"]}]}  # fmt: skip
+        async with await Office.open(configure(alone, tmp_path / "node", "box")) as office:
+            alpha = await office.party("alpha")
+            sent = await office.send(alpha, Draft(to=["bravo"], title="t"))
+        async with await Office.open(configure(seed, tmp_path / "node", "server1")) as office:
+            bravo = await office.party("bravo")
+            check = await office.check(bravo)
+            assert [(item.sender, item.count) for item in check.by_sender] == [("alpha (server1)", 1)]
+            await office.shown(bravo, [(await office.read(bravo, sent.ref)).number])
+            assert (await office.check(bravo)).unread == 0
+            view = await office.read(await office.party("alpha"), sent.ref)
+            assert [(state.node, state.read_by) for state in view.recipients] == [("server1", "bravo")]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -73,14 +73,46 @@ async def test_a_gateway_that_is_asked_to_stop_ends_well(fleet: Fleet, connect: 
 
 
 def test_a_gateway_ends_when_its_folder_is_removed(fleet: Fleet) -> None:
-    """A gateway whose folder was removed does not stay behind and hold the port."""
+    """A gateway whose folder is no longer there does not stay behind and hold the port."""
     member = fleet["server1"]
     member.start()
     gateway = member.gateway
     assert gateway is not None
-    shutil.rmtree(member.folder)
+    member.folder.rename(member.folder.with_name("elsewhere"))
     assert gateway.wait(timeout=30) == 0
     member.gateway = None
+
+
+async def test_a_changed_configuration_takes_effect_by_itself(fleet: Fleet, connect: Connect) -> None:
+    """A gateway that a session started ends when the config is changed, and the session goes on as the new one says."""
+    member = fleet["server1"]
+    async with connect(member) as alpha:
+        assert "You are alpha" in await alpha("roster")
+        first = notice(member.config)
+        data = json.loads(member.config_path.read_text())
+        data["instances"].append({"id": "instance4", "node_id": "server2", "callsigns": ["hotel"]})
+        member.config_path.write_text(json.dumps(data))
+
+        def gone() -> bool:
+            found = running.read_notice(member.config.state_dir)
+            return found is None or found.pid != first.pid
+
+        until(gone, "the gateway of the old config has ended")
+        roster = await alpha("roster")
+        assert "You are alpha" in roster
+        assert "hotel" in roster
+
+
+async def test_a_session_outlives_its_project_folder(fleet: Fleet, connect: Connect, tmp_path: Path) -> None:
+    """A session whose folder was removed still finds the next gateway."""
+    place = tmp_path / "worktree"
+    place.mkdir()
+    with contextlib.chdir(place):
+        async with connect(fleet["server1"]) as alpha:
+            assert "in worktree" in await alpha("roster")
+            place.rmdir()
+            fleet["server1"].kill()
+            assert "in worktree" in await alpha("roster")
 
 
 async def test_without_any_configuration_a_node_stands_alone(tmp_path: Path, connect: Connect) -> None:
