@@ -59,11 +59,20 @@ def claim(
         ClaudeMailError: there is no free name, or no such instance.
     """
     folder = os.path.join(config.state_dir, "callsigns")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
     names = list(_candidates(config, instance))
-    former = former or _former(folder, session_id)
-    if former is not None:
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        former = former or _former(folder, session_id)
         names.sort(key=lambda pair: pair[0] != former)  # a stable sort: the others keep their order
+        return _first_free(folder, names, session_id)
+    except OSError as error:
+        raise ClaudeMailError(
+            f"No callsign can be locked in {folder}: {error.strerror}.",
+            remedy="Check the folder, and the disk's space.",
+        ) from error
+
+
+def _first_free(folder: str, names: list[tuple[str, str]], session_id: str | None) -> Claim:
     for callsign, owner in names:
         file = _lock(os.path.join(folder, f"{callsign}.lock"))
         if file is not None:
@@ -110,19 +119,45 @@ def generated(config: Config) -> Iterator[str]:
 
     The nodes take turns in that list, so that two of them never make up the same name, even while they cannot talk.
     """
-    taken = {instance.id.lower() for instance in config.instances}
-    taken.update(callsign.lower() for instance in config.instances for callsign in instance.callsigns)
+    taken = _configured(config)
     ids = [node.id for node in config.nodes]
-    turn, turns = ids.index(config.node_id), len(ids)
     free = 0
     for number in range(_MOST_NAMES):
-        series, letter = divmod(number, len(ALPHABET))
-        name = ALPHABET[letter] if series == 0 else f"{ALPHABET[letter]}-{series + 1}"
+        name = _made_up(number)
         if name in taken:
             continue
-        if free % turns == turn:
+        if ids[free % len(ids)] == config.node_id:
             yield name
         free += 1
+
+
+def maker_of(config: Config, name: str) -> str | None:
+    """Return the node that may make up a name, or None if it is not in the list."""
+    number, taken = _place(name), _configured(config)
+    if number is None or name in taken:
+        return None
+    before = sum(1 for other in map(_place, taken) if other is not None and other < number)
+    return config.nodes[(number - before) % len(config.nodes)].id
+
+
+def _made_up(number: int) -> str:
+    series, letter = divmod(number, len(ALPHABET))
+    return ALPHABET[letter] if series == 0 else f"{ALPHABET[letter]}-{series + 1}"
+
+
+def _place(name: str) -> int | None:
+    """Return where in the list a name stands, or None if it is not in it."""
+    letter, _, series = name.partition("-")
+    if letter not in ALPHABET or (series and not (series.isascii() and series.isdigit() and len(series) < 6)):
+        return None
+    number = ALPHABET.index(letter) + len(ALPHABET) * (int(series) - 1 if series else 0)
+    return number if number >= 0 and _made_up(number) == name else None
+
+
+def _configured(config: Config) -> set[str]:
+    """Return all names that the config gives, in lower case."""
+    names = {instance.id.lower() for instance in config.instances}
+    return names.union(callsign.lower() for instance in config.instances for callsign in instance.callsigns)
 
 
 def _former(folder: str, session_id: str | None) -> str | None:
@@ -154,8 +189,11 @@ def _lock(path: str) -> int | None:
 
 def _sign(file: int, callsign: str, session_id: str | None) -> None:
     text = json.dumps({"callsign": callsign, "pid": os.getpid(), "client_pid": os.getppid(), "session_id": session_id})
-    os.ftruncate(file, 0)
-    os.pwrite(file, text.encode(), 0)
+    try:
+        os.ftruncate(file, 0)
+        os.pwrite(file, text.encode(), 0)
+    except OSError:
+        return  # a full disk: the lock is what counts
 
 
 def _forget_in_child() -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from claudemail.running import ON_DEMAND, Notice, is_ours, remove_notice, socket
 from claudemail.tools.connection import listen
 
 log = logging.getLogger(__name__)
-_EXPIRE_EVERY_S = 3600.0
+_TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
 
 
@@ -146,10 +147,13 @@ async def _watch_config(mode: str, end: _End) -> None:
 
 
 async def _keep(office: Office) -> None:
-    """Do the hourly work."""
+    """Tidy old mail, now and then."""
+    seen = time.monotonic()
     while True:
+        await asyncio.sleep(_TIDY_EVERY_S)
+        elapsed_s = time.monotonic() - seen
         try:
-            await office.transit.expire()
+            await office.transit.expire(int(elapsed_s * 1000))
+            seen += elapsed_s
         except StoreError as error:
             log.warning("old mail could not be tidied: %s", error)
-        await asyncio.sleep(_EXPIRE_EVERY_S)

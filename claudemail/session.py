@@ -146,10 +146,13 @@ class Session:
             return  # a gateway that has just started has no use for it
         try:
             self._forward(line, message, request=request)
-        except ClaudeMailError as error:
+        except (
+            ClaudeMailError,
+            OSError,
+        ) as error:  # a full disk, say: this process lives on, and the next call may work
             if request:
                 _fail(message, str(error))
-        if method == "initialize":
+        if method == "initialize" and request:
             self._initialize = line
 
     def _forward(self, line: bytes, message: dict[str, Any], *, request: bool) -> None:
@@ -204,7 +207,7 @@ class Session:
     def _connect_quietly(self, *, start: bool) -> None:
         try:
             self._connect(start=start)
-        except ClaudeMailError as error:
+        except (ClaudeMailError, OSError) as error:
             if start:
                 print(f"claudemail: {error}", file=sys.stderr, flush=True)  # noqa: T201 - Claude Code logs it
                 self._gone_since = time.monotonic()
@@ -325,7 +328,9 @@ def _fail(asked: dict[str, Any], text: str) -> None:
     answer: dict[str, Any] = {"jsonrpc": "2.0", "id": asked["id"]}
     if asked["method"] == "tools/call":
         answer["result"] = {"content": [{"type": "text", "text": text}], "isError": True}
-        if _MODERN in ((asked.get("params") or {}).get("_meta") or {}):
+        params = asked.get("params")
+        meta = params.get("_meta") if isinstance(params, dict) else None
+        if isinstance(meta, dict) and _MODERN in meta:
             answer["result"]["resultType"] = "complete"
     else:
         answer["error"] = {"code": -32000, "message": text}

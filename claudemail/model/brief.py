@@ -16,6 +16,8 @@ from claudemail.text import plural, scrub, scrub_line
 
 MAX_BRIEF_BYTES = 256 * 1024
 """The size limit of title, body, actions and labels together, in bytes of UTF-8."""
+MAX_CANONICAL = 3 * MAX_BRIEF_BYTES + 64 * 1024
+"""What that can come to in canonical form, where a character of two bytes takes six, with all other fields."""
 MAX_TITLE = 200
 MAX_ACTIONS = 64
 MAX_ACTION_TEXT = 500

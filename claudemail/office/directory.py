@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
-from claudemail.config import OPERATOR, Config
+from claudemail.callsigns import maker_of
+from claudemail.config import OPERATOR, RESERVED, Config
 from claudemail.errors import InvalidInput, UnknownName
 from claudemail.model.address import Address
 from claudemail.model.roster import PeerState, Presence
@@ -50,14 +51,29 @@ class Directory:
                 if callsign.lower() != instance.id.lower():
                     self._add(present.pop((instance.node_id, callsign.lower()), None), callsign, instance.node_id,
                               instance.id, Kind.CALLSIGN)  # fmt: skip
-        nodes = {node.id for node in config.nodes}
-        taken = {entry.name.lower() for entry in self.entries}
+        self._add_made_up(present)
+
+    def _add_made_up(self, present: Mapping[tuple[str, str], Presence]) -> None:
+        """Add the names beyond the config, as far as the nodes that claim them may have them.
+
+        No node may have one of the config's, or one with a meaning of its own. Of several nodes that claim the same one, it
+        is believed of the node whose turn in the list it is.
+        """
+        nodes = {node.id for node in self.config.nodes}
+        taken = {entry.name.lower() for entry in self.entries} | set(RESERVED)
+        claims: dict[str, list[str]] = {}
+        for node, name in present:
+            claims.setdefault(name, []).append(node)
         for (node, name), presence in present.items():
-            if node in nodes and name not in taken and presence.callsign is not None:
-                self._add(presence, presence.callsign, node, presence.instance, Kind.CALLSIGN)
-                if not any((e.node, e.name) == (node, presence.instance) for e in self.entries):
-                    # A node that the config gives no instance has one all the same, which its sessions share.
-                    self._add(None, presence.instance, node, presence.instance, Kind.INSTANCE)
+            if node not in nodes or name in taken or presence.callsign is None:
+                continue
+            if len(claims[name]) > 1 and maker_of(self.config, name) != node:
+                continue
+            self._add(presence, presence.callsign, node, presence.instance, Kind.CALLSIGN)
+            known = any((e.node, e.name) == (node, presence.instance) for e in self.entries)
+            if not known and presence.instance.lower() not in taken:
+                # A node that the config gives no instance has one all the same, which its sessions share.
+                self._add(None, presence.instance, node, presence.instance, Kind.INSTANCE)
 
     def _add(self, presence: Presence | None, name: str, node: str, instance: str, kind: Kind) -> None:
         live = presence is not None and presence.live

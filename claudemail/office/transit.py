@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from claudemail import __version__
 from claudemail.errors import ClaudeMailError, PeerRefused
-from claudemail.model.brief import SIGNED_AS, Brief, Name, canonical, check_size, invalid
+from claudemail.model.brief import MAX_CANONICAL, SIGNED_AS, Brief, Name, canonical, check_size, invalid
 from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, ParcelKind, Refusal, Setback
 from claudemail.model.receipt import DeliveryState, Receipt
 from claudemail.model.roster import MOST_EPOCHS, Heartbeat, PeerState
@@ -21,7 +21,8 @@ from claudemail.office.reading import send_receipts
 from claudemail.store import briefs, entries, inbound, outbox, recipients, registry
 
 _RECEIPTS = TypeAdapter(list[Receipt], config=LATER)
-_NAMES = TypeAdapter(list[Name], config=LATER)
+_MOST_NAMES = 512
+_NAMES = TypeAdapter(Annotated[list[Name], Field(max_length=_MOST_NAMES)], config=LATER)
 _SIGNATURE = TypeAdapter(Annotated[str, Field(pattern="^[A-Za-z0-9+/=]{1,200}$")], config=LATER)
 _MOST_PRESENCES = 2_000
 _PART = 16
@@ -160,7 +161,10 @@ class Transit:
             raise PeerRefused(f"{origin.node} sent a brief that claims to be from {brief.sender.node}.")
         names = _NAMES.validate_python(parcel.body.get("for"))
         check_size(brief.title, brief.body, brief.actions, brief.labels)
-        text, signature = canonical(fields), _SIGNATURE.validate_python(parcel.body.get("signature"))
+        text = canonical(fields)
+        if len(text) > MAX_CANONICAL:
+            return _Examined(parcel, refusal=_refuse(parcel, "too_large", f"The brief is over {MAX_CANONICAL} bytes."))
+        signature = _SIGNATURE.validate_python(parcel.body.get("signature"))
         key = self._keys.get(origin.node)
         if key is not None:
             from claudemail.keys import verify
@@ -241,10 +245,10 @@ class Transit:
 
         await self._desk.mail.write(work)
 
-    async def expire(self) -> None:
-        """Send what waited too long to dead letters."""
+    async def expire(self, elapsed_ms: int) -> None:
+        """Send what waited too long to dead letters; `elapsed_ms` have gone by, without the clock, since the last call."""
         now = self._desk.wall()
-        await self._desk.mail.write(lambda connection: outbox.expire(connection, now))
+        await self._desk.mail.write(lambda connection: outbox.expire(connection, elapsed_ms, now))
 
 
 def _refuse(parcel: Parcel, code: str, reason: str) -> Refusal:

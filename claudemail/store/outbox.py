@@ -12,8 +12,13 @@ from claudemail.model.receipt import Receipt
 from claudemail.model.views import DeadLetter
 from claudemail.store import recipients
 
-RETENTION_MS = 30 * 86_400_000
-"""How long a parcel waits for its peer before it goes to dead letters, and stays in the sent log after that."""
+RETENTION_DAYS = 30
+RETENTION_MS = RETENTION_DAYS * 86_400_000
+"""How long a parcel waits for its peer before it goes to dead letters, and stays in the sent log after it was taken.
+
+It is counted in service time: what the gateway has seen go by. A clock that is set by years gives no mail up.
+"""
+_SERVICE = "(SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'service_ms'), 0))"
 EXPIRED = "expired"
 _WAITING = "INDEXED BY outbox_waiting"
 """Left to itself, SQLite walks the primary key through all of the sent log, to find what waits at its end."""
@@ -59,8 +64,8 @@ def acknowledge(
     for refusal in refused:
         _bury(connection, peer, epoch, refusal.seq, refusal.code, refusal.reason, now)
     rows = connection.execute(
-        f"UPDATE outbox {_WAITING} SET done_at = ? WHERE peer = ? AND epoch = ? AND seq <= ? AND done_at IS NULL"
-        " RETURNING brief",
+        f"UPDATE outbox {_WAITING} SET done_at = ?, service = {_SERVICE}"
+        " WHERE peer = ? AND epoch = ? AND seq <= ? AND done_at IS NULL RETURNING brief",
         (now, peer, epoch, have),
     ).fetchall()
     for row in rows:
@@ -97,7 +102,10 @@ def rearm(connection: sqlite3.Connection, peer: str, epoch: str, have: int) -> N
         # It may lack parcels of earlier epochs too, or the sent log has holes: expired, refused, past retention.
         new_epoch(connection, peer)
         return
-    connection.execute("UPDATE outbox SET done_at = NULL WHERE peer = ? AND epoch = ? AND seq > ?", (peer, epoch, have))
+    connection.execute(
+        f"UPDATE outbox SET done_at = NULL, service = {_SERVICE} WHERE peer = ? AND epoch = ? AND seq > ?",
+        (peer, epoch, have),
+    )
 
 
 def new_epoch(connection: sqlite3.Connection, peer: str) -> None:
@@ -107,28 +115,34 @@ def new_epoch(connection: sqlite3.Connection, peer: str) -> None:
     mail: a receiver that was set back before the new epoch began would take the new number 1 and miss what came before.
     """
     epoch = os.urandom(8).hex()
+    (service,) = connection.execute(f"SELECT {_SERVICE}").fetchone()
     rows = connection.execute(
         "SELECT rowid FROM outbox WHERE peer = ? AND dead_code IS NULL ORDER BY rowid", (peer,)
     ).fetchall()
     connection.executemany(
-        "UPDATE outbox SET epoch = ?, seq = ?, done_at = NULL WHERE rowid = ?",
-        [(epoch, seq, row["rowid"]) for seq, row in enumerate(rows, start=1)],
+        "UPDATE outbox SET epoch = ?, seq = ?, service = iif(done_at IS NULL, service, ?), done_at = NULL WHERE rowid = ?",
+        [(epoch, seq, service, row["rowid"]) for seq, row in enumerate(rows, start=1)],
     )
     connection.execute("UPDATE lanes SET epoch = ?, next_seq = ? WHERE peer = ?", (epoch, len(rows) + 1, peer))
 
 
-def expire(connection: sqlite3.Connection, now: int) -> None:
-    """Send what has waited for longer than the retention to dead letters, and forget the sent log beyond it."""
-    edge = now - RETENTION_MS
+def expire(connection: sqlite3.Connection, elapsed_ms: int, now: int) -> None:
+    """Count service time on, send what has waited longer than the retention to dead letters, forget the log beyond it."""
+    connection.execute(
+        "INSERT INTO meta VALUES ('service_ms', ?1) ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + ?1",
+        (elapsed_ms,),
+    )
+    (service,) = connection.execute(f"SELECT {_SERVICE}").fetchone()
+    edge = service - RETENTION_MS
     late = connection.execute(
-        "SELECT peer, epoch, seq FROM outbox WHERE done_at IS NULL AND at < ?", (edge,)
+        "SELECT peer, epoch, seq FROM outbox WHERE done_at IS NULL AND service < ?", (edge,)
     ).fetchall()
     for row in late:
-        reason = f"{row['peer']} could not be reached for 30 days."
+        reason = f"{row['peer']} could not be reached for {RETENTION_DAYS} days."
         _bury(connection, row["peer"], row["epoch"], row["seq"], EXPIRED, reason, now)
     for peer in {row["peer"] for row in late}:
         new_epoch(connection, peer)  # the receiver would wait for the numbers that are gone
-    connection.execute("DELETE FROM outbox WHERE done_at < ? AND dead_code IS NULL", (edge,))
+    connection.execute("DELETE FROM outbox WHERE service < ? AND done_at IS NOT NULL AND dead_code IS NULL", (edge,))
 
 
 def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
@@ -183,7 +197,8 @@ def _enqueue(
         (peer, os.urandom(8).hex()),
     ).fetchone()
     connection.execute(
-        "INSERT INTO outbox (peer, epoch, seq, id, kind, brief, names, body, bytes, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outbox (peer, epoch, seq, id, kind, brief, names, body, bytes, at, service)"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_SERVICE})",
         (peer, lane["epoch"], lane["seq"], id, kind, brief, names, body, size, now),
     )
 

@@ -45,8 +45,8 @@ class Hello(Value):
     callsign: Name
     instance: Name
     holder: Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
-    pid: Annotated[int, Field(ge=1)]
-    client_pid: Annotated[int, Field(ge=0)]
+    pid: Annotated[int, Field(ge=1, lt=2**31)]
+    client_pid: Annotated[int, Field(ge=0, lt=2**31)]
     session_id: Annotated[str, Field(max_length=200)] | None = None
     project: Annotated[Line, Field(max_length=200)] | None = None
 
@@ -67,7 +67,7 @@ class Connection:
         """Greet, serve MCP, and note when the session has gone."""
         try:
             party = await self._greet()
-        except (ClaudeMailError, ValidationError, ValueError, TimeoutError) as error:
+        except (ClaudeMailError, ValidationError, ValueError, RecursionError, TimeoutError) as error:
             log.warning("a session was refused: %s", error)
             self._tell(REFUSED, {"message": str(error)})
             return
@@ -126,7 +126,9 @@ class Connection:
 
     async def _control(self, party: Party, message: dict[str, Any]) -> None:
         if message.get("method") == SHOWN:
-            numbers = self._shown.pop(message["params"]["id"], [])
+            params = message.get("params")
+            id = params.get("id") if isinstance(params, dict) else None
+            numbers = self._shown.pop(id, []) if isinstance(id, str | int) else []
             try:
                 await self._office.shown(party, numbers)
             except ClaudeMailError as error:
@@ -137,7 +139,8 @@ class Connection:
             async for item in outward:
                 line = item.message.model_dump_json(by_alias=True, exclude_unset=True)
                 self._writer.write(line.encode() + b"\n")
-                await self._writer.drain()
+                with contextlib.suppress(ConnectionError):  # the session has gone; reading finds out, too
+                    await self._writer.drain()
 
     def _tell(self, method: str, params: dict[str, Any]) -> None:
         self._writer.write(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode() + b"\n")

@@ -173,17 +173,31 @@ class TestRecipients:
         async with await Office.open(values) as office:
             assert names(await send(office, "alpha", to=["all"])) == {"bravo@server1", "charlie@server2", "ci@server2"}
 
-    async def test_a_namesake_on_another_node_is_not_the_sender(self, office: Office) -> None:
-        """When two nodes gave out the same name beyond their pools, `all` from one reaches the other."""
-        party = await office.claim("delta", "instance1", **{**HELD, "pid": os.getpid()})
+    async def test_a_made_up_name_is_believed_of_the_node_whose_turn_it_is(self, office: Office) -> None:
+        """When two nodes claim the same name beyond their pools, mail goes to the one that may make it up."""
+        await office.claim("delta", "instance1", **{**HELD, "pid": os.getpid()})
         there = Presence(instance="instance2", callsign="delta", live=True, since=1)
         await office.transit.heard("server2", Heartbeat(version="1", at=1, roster=[there]), rtt_ms=None)
-        result = await office.send(party, Draft(to=["all"], title="t"))
-        assert "delta@server2" in names(result)
-        assert "delta@server1" not in names(result)
-        with pytest.raises(UnknownName, match="several nodes") as caught:
-            await send(office, "alpha", to=["delta"])
-        assert "delta@server2" in caught.value.remedy
+        assert names(await send(office, "alpha", to=["delta"])) == {"delta@server1"}
+
+    async def test_a_peer_cannot_take_names_that_are_others(self, office: Office) -> None:
+        """What a peer's heartbeat claims makes no configured name ambiguous, and no word of the address language a name."""
+        claims = [
+            Presence(instance=instance, callsign=callsign, live=True, since=1)
+            for instance in ("instance1", "bravo", "operator", "all")
+            for callsign in ("alpha", "instance1", "operator", "all", "me", f"zz-{instance}")
+        ]
+        await office.transit.heard("server2", Heartbeat(version="1", at=1, roster=claims), rtt_ms=None)
+        for word, meaning in (
+            ("bravo", {"bravo@server1"}),
+            ("instance1", {"instance1@server1"}),
+            ("operator", {"operator@server1"}),
+            ("@server1", {"bravo@server1"}),
+        ):
+            assert names(await send(office, "alpha", to=[word])) == meaning
+        everyone = names(await send(office, "alpha", to=["all"]))
+        assert everyone >= {"bravo@server1", "charlie@server2", "zz-instance1@server2"}
+        assert not {name for name in everyone if name.split("@")[0] in ("operator", "all", "me", "alpha")}
 
     async def test_who_is_away_is_said(self, office: Office) -> None:
         """Each recipient is shown live, or away since when, or never seen."""

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,48 @@ async def test_a_configuration_with_mistakes_ends_a_session_with_their_names(fle
     assert done.returncode == 4
     assert "nodes[0].id" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"id": 1, "method": "tools/call", "params": [1]},
+        {"id": 1, "method": "tools/call", "params": "x"},
+        {"id": 1, "method": "tools/call", "params": {"_meta": 5}},
+        {"method": "initialize", "params": {}},
+    ],
+    ids=["list", "text", "meta", "no id"],
+)
+def test_a_request_of_any_shape_in_flight_does_not_end_a_session(fleet: Fleet, line: dict[str, Any]) -> None:
+    """A gateway that is killed over a request that makes no sense leaves the session to its next gateway."""
+    member = fleet["server1"]
+    member.start()
+    params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    with subprocess.Popen(
+        running.own_command("mcp"), env=member.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def say(message: dict[str, Any]) -> None:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+            process.stdin.flush()
+
+        say({"id": 7, "method": "initialize", "params": params})
+        assert json.loads(process.stdout.readline())["id"] == 7
+        say({"method": "notifications/initialized"})
+        assert member.gateway is not None
+        member.gateway.send_signal(signal.SIGSTOP)
+        say(line)
+        time.sleep(0.5)  # nothing tells when the bytes have reached a process that is stopped
+        member.kill()
+        say({"id": 8, "method": "tools/list"})
+        answers = iter(process.stdout.readline, b"")
+        answer = next(message for message in map(json.loads, answers) if message.get("id") == 8)
+        assert answer["result"]["tools"]
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ def test_two_nodes_never_make_up_the_same_name(seed: dict[str, Any], tmp_path: P
     assert made["server1"].isdisjoint({"alpha", "bravo", "charlie"})
 
 
+def test_every_made_up_name_has_one_maker(seed: dict[str, Any], tmp_path: Path, configure: Configure) -> None:
+    """Who may make a name up follows from the config: the node that does, and nobody for any other word."""
+    for node_id in ("server1", "server2"):
+        config = configure(seed, tmp_path / node_id, node_id)
+        made = callsigns.generated(config)
+        assert {callsigns.maker_of(config, next(made)) for _ in range(200)} == {node_id}
+        for word in ("alpha", "charlie", "instance1", "delta-1", "delta-02", "delta-x", "-2", "zeta", ""):
+            assert callsigns.maker_of(config, word) is None
+
+
 def test_processes_that_start_at_once_get_different_names(config: Config) -> None:
     """Fifty processes that claim at the same time all hold different callsigns."""
     processes = [start(config) for _ in range(50)]

@@ -103,7 +103,8 @@ CREATE TABLE lanes (
 ) STRICT, WITHOUT ROWID;
 
 -- Parcels to peers. A brief's parcel has no body of its own: it is made from the brief and `names`. Rows stay after they are
--- acknowledged, as the sent log from which a peer that was set back is served again.
+-- acknowledged, as the sent log from which a peer that was set back is served again. `service` is the node's service time,
+-- which `meta` keeps, when the parcel came to wait or was done: age is counted in that, since clocks are set.
 CREATE TABLE outbox (
     peer      TEXT NOT NULL,
     epoch     TEXT NOT NULL,
@@ -115,6 +116,7 @@ CREATE TABLE outbox (
     body      TEXT,
     bytes     INTEGER NOT NULL,
     at        INTEGER NOT NULL,
+    service   INTEGER NOT NULL,
     done_at   INTEGER,
     dead_code TEXT,
     reason    TEXT,
@@ -122,7 +124,7 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_waiting ON outbox (peer, seq) WHERE done_at IS NULL;
 CREATE INDEX outbox_dead ON outbox (peer, at) WHERE dead_code IS NOT NULL;
-CREATE INDEX outbox_done ON outbox (done_at) WHERE done_at IS NOT NULL;
+CREATE INDEX outbox_by_service ON outbox (service);
 CREATE INDEX outbox_by_brief ON outbox (brief);
 
 -- How far each peer's lane has come in, per epoch of its numbers.
