@@ -71,8 +71,9 @@ def state_of(status: StatusView, mail: CheckView, now_ms: int) -> NodeState:
 def needs_of(status: StatusView, mail: CheckView, now_ms: int) -> list[Need]:
     """Return what needs a person, the gravest first."""
     needs = []
-    if status.gateway_pid is None:
-        needs.append(Need("gateway down, mail waits", "gateway down", grave=True))
+    if status.gateway_pid is None and status.lanes:  # without peers it has nothing to do
+        waits = ", mail waits" if any(lane.waiting for lane in status.lanes) else ""
+        needs.append(Need(f"gateway down{waits}", "gateway down", grave=True))
     elif status.listen_error:
         reason = shorten(status.listen_error, _MOST_REASON)
         needs.append(Need(f"gateway cannot listen: {reason}", "gateway cannot listen", grave=True))

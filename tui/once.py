@@ -96,12 +96,17 @@ def _presence_words(presence: Presence, now: int) -> str:
     state = Liveness.LIVE if presence.live else Liveness.AWAY
     words = f"{glyphs.LIVENESS[state]} {state}"
     if presence.since is not None:
-        words += f" since {age(presence.since, now)}" if presence.live else f", seen {_since(presence.since, now)}"
+        words += _came(presence.since, now) if presence.live else f", seen {_since(presence.since, now)}"
     if presence.project:
         words += f", in {scrub_line(presence.project)}"
     if presence.received:
         words += f", {presence.unread} unread, {presence.read_coverage:.0%} read"
     return words
+
+
+def _came(then: int, now: int) -> str:
+    words = age(then, now)
+    return ", just came" if words == "now" else f" since {words}"
 
 
 def _since(then: int, now: int) -> str:

@@ -50,8 +50,7 @@ def _print(found: DigestView, name: str, now: int) -> None:
 
 
 def _print_item(item: DigestItem, now: int) -> None:
-    from claudemail.cli.read import action_line
-    from claudemail.wording import row_line
+    from claudemail.wording import action_line, row_line
 
     say(bold(row_line(item.row, now)))
     for line in item.excerpt.splitlines():

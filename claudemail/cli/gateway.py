@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=examples("claudemail gateway", "claudemail gateway run"))
-@click.argument("what", type=click.Choice(["run"]), default="run", required=False, metavar="[run]")
+@click.argument("what", default="run", required=False, metavar="[run]")
 @click.option("--on-demand", is_flag=True, hidden=True)
-def command(what: str, on_demand: bool) -> int:  # noqa: ARG001 - `run` is all there is so far
+def command(what: str, on_demand: bool) -> int:
     """Run this node's gateway.
 
     It stays in the foreground until it is stopped, and takes over from one that was started on demand. Stopping it loses no mail.
     """
+    if what != "run":
+        raise click.UsageError("claudemail gateway takes no argument but run.")
     from claudemail import config, running
 
     settings = config.load()

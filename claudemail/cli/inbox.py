@@ -20,13 +20,19 @@ _NARROW = 70
 """Below this width a line does without the node's own number, the sender's node and the count of actions."""
 
 
+def _cursor(value: str) -> int:
+    if not (value.isascii() and value.isdecimal() and len(value) < 19 and int(value)):  # longer ones no database holds
+        raise click.BadParameter(f"{value!r} is not where a list ended; give the number that was printed there.")
+    return int(value)
+
+
 @click.command(
     epilog=examples("claudemail inbox", "claudemail inbox --as alpha --unread", "claudemail inbox --all --limit 100")
 )
 @click.option("--unread", is_flag=True, help="Only what is unread.")
 @click.option("--all", "everyone", is_flag=True, help="Every mailbox of this node.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="The most lines.")
-@click.option("--before", type=click.IntRange(1, 2**62), metavar="CURSOR", help="Go on where a list ended.")
+@click.option("--before", type=_cursor, metavar="CURSOR", help="Go on where a list ended.")
 @acting_as
 @as_json
 def command(unread: bool, everyone: bool, limit: int, before: int | None, name: str | None, as_json: bool) -> None:

@@ -73,7 +73,8 @@ def flush() -> None:
         OutputLost: it could not be written.
     """
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError as error:
         raise _lost(error) from error
 
@@ -86,7 +87,9 @@ def use_any_encoding() -> None:
             reconfigure(errors="replace")
 
 
-def _write(stream: TextIO, pieces: tuple[str | Piece, ...]) -> None:
+def _write(stream: TextIO | None, pieces: tuple[str | Piece, ...]) -> None:
+    if stream is None:  # closed by whoever started us, as with >&-
+        raise OutputLost("The output is lost: there is nowhere to print.")
     colour = _is_coloured(stream)
     try:
         stream.write("".join(_rendered(piece, colour=colour) for piece in pieces) + "\n")

@@ -12,7 +12,6 @@ from claudemail.cli.printing import bold, cyan, dim, flush, green, red, say, sho
 
 if TYPE_CHECKING:
     from claudemail.cli.printing import Piece
-    from claudemail.model.brief import ActionItem
     from claudemail.model.views import BriefView
     from claudemail.office import Office
 
@@ -55,7 +54,7 @@ def _print(found: BriefView, now: int, *, peeking: bool) -> None:
     from claudemail.cli.recipients import print_states
     from claudemail.cli.times import when
     from claudemail.text import ago
-    from claudemail.wording import listing, row_line
+    from claudemail.wording import action_line, listing, row_line
 
     brief = found.brief
     say(bold(brief.title))
@@ -71,7 +70,7 @@ def _print(found: BriefView, now: int, *, peeking: bool) -> None:
     if brief.reply_to is not None:
         _field("Reply to", next((row.ref for row in found.thread if row.id == brief.reply_to), brief.reply_to))
     if found.mailboxes and peeking:
-        _field("Mailbox", f"{listing(found.mailboxes)}, where nothing is marked read now")
+        _field("Mailbox", f"for {listing(found.mailboxes)}; looking marks nothing read")
     if found.recipients:
         say(dim("Recipients"))
         print_states(found.recipients, now)
@@ -96,14 +95,3 @@ def _provenance(*, verified: bool) -> Piece:
     from claudemail.wording import provenance
 
     return green(provenance(verified=True)) if verified else yellow(provenance(verified=False))
-
-
-def action_line(action: ActionItem) -> str:
-    """Return an action on one line, with what is known of it in brackets."""
-    known = [
-        action.assignee,
-        action.priority if action.priority.rank != 1 else None,
-        action.due and f"due {action.due}",
-    ]
-    facts = ", ".join(fact for fact in known if fact)
-    return f"{action.text} ({facts})" if facts else action.text

@@ -61,7 +61,8 @@ def _print(found: StatusView) -> None:
 
 def _gateway(found: StatusView) -> list[str | Piece]:
     if found.gateway_pid is None:
-        return [yellow("not running"), "; it starts with the next send or session, or with `claudemail gateway`"]
+        starts = "the next send or session" if found.lanes else "the next session"
+        return [yellow("not running"), f"; it starts with {starts}, or with `claudemail gateway`"]
     words: list[str | Piece] = [green("running"), f" (PID {found.gateway_pid})"]
     if found.listen_error:
         return [*words, ", ", red(f"not listening: {found.listen_error}")]

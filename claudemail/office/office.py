@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from claudemail import callsigns
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
-from claudemail.errors import StoreForeign
+from claudemail.errors import StoreDamaged, StoreForeign
 from claudemail.model.brief import Draft
 from claudemail.model.views import BriefView, CheckView, DigestView, InboxPage, RosterView, SendResult, StatusView
 from claudemail.office import fleet, reading, sending
@@ -26,6 +26,20 @@ if TYPE_CHECKING:
     from claudemail.keys import NodeKey
 
 PAGE = 20
+
+
+async def _open_registry(path: Path) -> Database:
+    """Open the registry; one that is damaged is put aside and made anew: the next heartbeats fill it.
+
+    It need not be durable, either: what a power cut costs it is worth nothing by then.
+    """
+    try:
+        return await Database.open(path, REGISTRY, durable=False)
+    except StoreDamaged:
+        for part in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if part.exists():
+                part.replace(f"{part}.damaged")
+        return await Database.open(path, REGISTRY, durable=False)
 
 
 class Office:
@@ -46,8 +60,7 @@ class Office:
         """
         mail = await Database.open(Path(config.db_path), MAIL)
         try:
-            # A power cut may cost the registry its last heartbeats, which are worth nothing by then.
-            registry = await Database.open(Path(config.registry_db_path), REGISTRY, durable=False)
+            registry = await _open_registry(Path(config.registry_db_path))
         except BaseException:
             await mail.close()
             raise

@@ -73,6 +73,11 @@ class TestHelp:
         assert "Examples:\n" in ran.out
         assert f"claudemail {name}" in ran.out.split("Examples:")[1] or name in ("console", "mcp")
 
+    def test_cursor(self, node: Any) -> None:
+        """The help for a cursor says where it comes from, and no range of numbers."""
+        [line] = [line for line in node("inbox", "--help").out.splitlines() if "--before" in line]
+        assert line.endswith("Go on where a list ended.")
+
     @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
     def test_sentences(self, name: str) -> None:
         """What the list says of a command is what its own help begins with."""
@@ -103,6 +108,12 @@ class TestErrors:
         assert (ran.code, ran.out) == (2, "")
         assert "chekc" in ran.err
         assert "--help" in ran.err
+
+    def test_gateway_argument(self, node: Any) -> None:
+        """A word after `gateway` that it does not know is refused, and which one it knows is said."""
+        ran = node("gateway", "stop")
+        assert (ran.code, ran.out) == (2, "")
+        assert "claudemail gateway takes no argument but run." in ran.err
 
     def test_config(self, node: Any) -> None:
         """A config with mistakes ends with code 4 and all of them."""

@@ -27,6 +27,14 @@ class TestStatus:
         assert "not running" in out
         assert "never heard of" in out
 
+    def test_gateway_down_alone(self, node: Any, seed: dict[str, Any]) -> None:
+        """Without peers no send starts a gateway, and none is promised."""
+        assert "starts with the next send or session" in node("status").out
+        seed["nodes"] = [one for one in seed["nodes"] if one["id"] == "server1"]
+        seed["instances"] = [one for one in seed["instances"] if one["node_id"] == "server1"]
+        Path(node.config.path).write_text(json.dumps(seed))
+        assert "not running; it starts with the next session, or" in node("status").out
+
     @pytest.mark.parametrize(
         ("listening", "error", "says"),
         [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claudemail import running
 from claudemail.cli.columns import Column, cells, fit, table
 from claudemail.cli.printing import bold, say, show_json, warn
 from claudemail.text import scrub_line
@@ -56,3 +58,13 @@ class TestColumns:
         fitted = fit(text, limit)
         assert cells(fitted) <= limit
         assert (fitted == line) == (cells(line) <= limit)
+
+
+def test_a_closed_output_is_said_and_marks_nothing_read(node: Any) -> None:
+    """A command whose stdout is closed fails in words, and what it could not show stays unread."""
+    node.send("operator", "T")
+    line = ["bash", "-c", 'exec "$@" >&-', "bash", *running.own_command("digest")]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Nothing was marked read." in done.stderr
+    assert node.unread("operator") == 1

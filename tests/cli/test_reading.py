@@ -127,7 +127,9 @@ class TestInbox:
         [
             (["--all", "--as", "alpha"], 2, "exclude each other"),
             (["--limit", "0"], 2, "--limit"),
-            (["--before", "x"], 2, "--before"),
+            (["--before", "x"], 2, "'x' is not where a list ended"),
+            (["--before", "0"], 2, "'0' is not where a list ended"),
+            (["--before", "9" * 19], 2, "is not where a list ended"),
             (["--as", "charlie"], 3, "server2"),
             (["--as", "nobody"], 3, "nobody"),
             (["--what"], 2, "--what"),
@@ -160,7 +162,7 @@ class TestRead:
         out = node("read", ref).out
         for words in (
             "Deploy blocker", "bravo (server1), verified", f"{ref} (2 on this node", "urgent", "2026-12-01", "ci",
-            "1. Review it (alpha, due 2026-12-02)", f'{first} (1) "First" from bravo (server1)', "by alpha",
+            "1. Review it (for alpha, due 2026-12-02)", f'{first} (1) "First" from bravo (server1)', "by alpha",
             "The migration fails.\nReally.\n\n// bravo, clear\n",
         ):  # fmt: skip
             assert words in out
@@ -175,7 +177,7 @@ class TestRead:
     def test_peeking(self, node: Any) -> None:
         """The operator looks into the mail of others without marking it, and is told so."""
         ref = node.send("alpha", "Hello")
-        assert "nothing is marked read" in node("read", ref).out
+        assert "for alpha; looking marks nothing read" in node("read", ref).out
         assert node.unread("alpha") == 1
 
     def test_marks_read(self, node: Any) -> None:

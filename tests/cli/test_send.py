@@ -58,7 +58,7 @@ class TestSource:
         assert "delivered" in ran.out
         assert "charlie (server2)" in ran.out
         assert "queued" in ran.out
-        assert "never seen yet" in ran.out
+        assert "no session yet" in ran.out
 
     def test_every_option(self, node: Any) -> None:
         """Each option reaches the brief."""

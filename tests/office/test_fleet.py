@@ -138,3 +138,15 @@ async def test_the_own_heartbeat_tells_who_is_here(office: Office) -> None:
         ("instance1", True, 0),
         ("alpha", False, 1),
     }
+
+
+async def test_a_damaged_registry_is_made_anew(config: Config) -> None:
+    """A registry that SQLite cannot read stops nothing: it is put aside, and the mail is there."""
+    async with await Office.open(config) as office:
+        await office.send(office.operator(), Draft(to=["alpha"], title="kept"))
+    registry = Path(config.registry_db_path)
+    registry.write_bytes(b"no database " * 1_000)
+    async with await Office.open(config) as office:
+        assert [row.title for row in (await office.inbox(None)).rows] == ["kept"]
+        assert (await office.status()).lanes[0].heard_at is None
+    assert registry.with_name("registry.db.damaged").exists()

@@ -19,7 +19,6 @@ ROOT = Path(__file__).parent.parent.parent
 LINKED = ("tui", "themes")
 BUILD = (sys.executable, "-m", "build", "--no-isolation", "--outdir")
 SHOW = """
-import sys
 from importlib.resources import files
 import claudemail, claudemail.themes.loader, claudemail.tui, claudemail.store.database as database
 from pathlib import Path
@@ -98,14 +97,24 @@ def test_the_wheel_holds_the_package_and_nothing_else(checkout: Path, wheel: Pat
         assert any(name.endswith(kind) for name in names), kind
 
 
-def test_the_source_distribution_can_build_and_test(checkout: Path, unpacked: Path) -> None:
-    """The source distribution has the package, its tests, README and license, and `tui` and `themes` as folders once."""
+def test_the_source_distribution_holds_what_it_needs(checkout: Path, unpacked: Path) -> None:
+    """The source distribution has the whole package once, without links, and tests, pictures, README and license beside it."""
     names = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
-    assert {"pyproject.toml", "README.md", "LICENSE", "tests/conftest.py", "tui/app.py", "themes/loader.py"} <= names
-    for top in LINKED:
-        assert not (unpacked / top).is_symlink()
-        wanted = {path.relative_to(checkout).as_posix() for path in (checkout / top).rglob("*") if path.is_file()}
-        assert wanted <= names
+    assert [path for path in unpacked.rglob("*") if path.is_symlink()] == []
+    assert {name for name in names if name.startswith("claudemail/")} == sources(checkout)
+    assert not any((unpacked / top).exists() for top in LINKED)
+    assert {"pyproject.toml", "README.md", "LICENSE"} <= names
+    for top in ("tests", "screenshots"):
+        assert {
+            path.relative_to(checkout).as_posix() for path in (checkout / top).rglob("*") if path.is_file()
+        } <= names
+
+
+def test_the_source_distribution_runs(unpacked: Path) -> None:
+    """Without installing anything, the package runs from the unpacked source distribution, console and themes included."""
+    assert __version__ in run([sys.executable, "-m", "claudemail", "--version"], unpacked, unpacked)
+    shown = run([sys.executable, "-c", SHOW], unpacked, unpacked).splitlines()
+    assert shown == [str(unpacked / "claudemail"), str(unpacked / "claudemail" / "tui"), "True True"]
 
 
 def test_the_wheel_runs(wheel: Path, tmp_path: Path) -> None:
@@ -129,18 +138,20 @@ def test_a_wheel_from_the_source_distribution_is_the_same(unpacked: Path, wheel:
         }
 
 
-def test_an_editable_install_runs(checkout: Path, tmp_path: Path) -> None:
-    """Installed in editable form, the package is the checkout's own, console and themes included."""
+@pytest.mark.parametrize("kind", ["checkout", "unpacked"])
+def test_an_editable_install_runs(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Installed in editable form, the package is the checkout's own or the source distribution's, with console and themes."""
+    source: Path = request.getfixturevalue(kind)
     target = tmp_path / "site"
     install = (sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--no-build-isolation")
-    run([*install, "--target", target, "-e", checkout], tmp_path)
+    run([*install, "--target", target, "-e", source], tmp_path)
     # The environment that runs the tests has a claudemail installed too; it is taken out of the way.
     other = (
         "import os, sys; sys.path[:] = [one for one in sys.path if not os.path.isfile(f'{one}/claudemail/__init__.py')]"
     )
     script = f"{other}\nimport site; site.addsitedir({str(target)!r})\n{SHOW}"
     shown = run([sys.executable, "-c", script], tmp_path).splitlines()
-    assert shown == [str(checkout / "claudemail"), str(checkout / "claudemail" / "tui"), "True True"]
+    assert shown == [str(source / "claudemail"), str(source / "claudemail" / "tui"), "True True"]
 
 
 def test_a_checkout_runs(checkout: Path) -> None:

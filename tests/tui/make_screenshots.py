@@ -196,7 +196,7 @@ async def seed(scene: Scene) -> None:
                  ActionItem(text="Move the session table", assignee="bravo"),
                  ActionItem(text="Tell bravo when the flag is on")],
     )  # fmt: skip
-    question = await scene.send("bravo", "operator", "Cache warm-up takes 40 s, may I raise the timeout?", 31 * MINUTE,
+    question = await scene.send("bravo", "operator, echo", "Cache warm-up takes 40 s, may I raise the timeout?", 31 * MINUTE,
                                 "It is 30 s now. 60 s would do.\n")  # fmt: skip
     await scene.send("delta", "bravo", "Cache warm-up numbers, cold and warm", 18 * MINUTE, "See the table.\n")
     await scene.send(

@@ -45,7 +45,9 @@ def _mail(**unread: int) -> CheckView:
     ("status", "mail", "words"),
     [
         (_status(), _mail(), []),
-        (_status(gateway_pid=None), _mail(), ["gateway down, mail waits"]),
+        (_status(gateway_pid=None), _mail(), []),
+        (_status(_lane("b"), gateway_pid=None), _mail(), ["gateway down"]),
+        (_status(_lane("b"), _lane("c", waiting=1), gateway_pid=None), _mail(), ["gateway down, mail waits"]),
         (_status(listen_error="address in use"), _mail(), ["gateway cannot listen: address in use"]),
         (_status(_lane("b", waiting=2, oldest_at=NOW - 4 * HOUR)), _mail(), ["2 undelivered to b (4h)"]),
         (_status(_lane("b", waiting=2, oldest_at=NOW - 5_000)), _mail(), []),

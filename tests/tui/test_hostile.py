@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+import claudemail.tui
 from claudemail.model.views import InboxRow
 from claudemail.office import Office
 from claudemail.tui.columns import cells, columns
@@ -122,7 +123,7 @@ async def test_once_is_clean(office: Office, send: Send) -> None:
 
 def test_nothing_of_mail_is_parsed_as_markup() -> None:
     """Every widget that is given text is told not to read markup in it."""
-    for path in (Path(__file__).parents[2] / "tui").rglob("*.py"):
+    for path in Path(claudemail.tui.__file__).parent.rglob("*.py"):
         source = path.read_text()
         assert source.count("Static(") - source.count("(Static)") <= source.count("markup=False"), path
         assert source.count(".notify(") <= source.count("markup=False"), path

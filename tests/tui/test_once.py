@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from claudemail.office import Office
-from claudemail.tui.once import once, snapshot
+from claudemail.tui.moments import to_minute
+from claudemail.tui.needs import everyones_mail
+from claudemail.tui.once import once, render, snapshot
 from tests.tui.conftest import Send
 
 
@@ -44,12 +46,25 @@ async def test_many_briefs_are_cut(office: Office, send: Send) -> None:
 
 async def test_view_as_data(office: Office, send: Send) -> None:
     """The data can be dumped as JSON, and holds status, needs, inbox and roster."""
-    await send("alpha", "bravo", "A title")
+    await send("alpha", "bravo, charlie", "A title")
     data = json.loads(json.dumps(await snapshot(office)))
     assert data["status"]["node"] == "server1"
     assert data["needs"][0] == "gateway down, mail waits"
     assert data["inbox"]["rows"][0]["title"] == "A title"
     assert [node["node"] for node in data["roster"]["nodes"]] == ["server1", "server2"]
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0, "● live, just came"), (4, "● live since 4m")])
+async def test_how_long_a_session_is_there(office: Office, minutes: int, words: str) -> None:
+    """A live session is shown with how long it has been there; one that has just come, with that."""
+    await office.claim("alpha", "instance1", holder="h", pid=1, client_pid=1, session_id=None, project=None)
+    status, mail, page, roster = (
+        await office.status(), await everyones_mail(office), await office.inbox(None), await office.roster()
+    )  # fmt: skip
+    status = status.model_copy(update={"at": to_minute(status.at) + minutes * 60_000 + 59_999})
+    here = roster.nodes[0].presences
+    here[:] = [one.model_copy(update={"since": to_minute(status.at) - minutes * 60_000}) for one in here]
+    assert any(words in line for line in render(status, mail, page, roster, 80).splitlines() if "alpha" in line)
 
 
 def test_textual_is_not_loaded() -> None:
