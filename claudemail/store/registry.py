@@ -31,10 +31,14 @@ def heartbeat(connection: sqlite3.Connection, node: str, beat: Heartbeat, *, rtt
 
 
 def failure(connection: sqlite3.Connection, node: str, error: str, retry_at: int, now: int) -> None:
-    """Note that a peer could not be reached or refused, and when it is tried again."""
+    """Note that a peer could not be reached or refused, and when it is tried again.
+
+    Lane and heartbeat each try for themselves; what is kept is whichever comes first.
+    """
     connection.execute(
         "INSERT INTO peers (node, error, failing_since, retry_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET"
-        " error = ?2, failing_since = coalesce(failing_since, ?3), retry_at = ?4",
+        " error = ?2, failing_since = coalesce(failing_since, ?3),"
+        " retry_at = iif(retry_at > ?3, min(retry_at, ?4), ?4)",
         (node, error, now, retry_at),
     )
 

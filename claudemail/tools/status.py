@@ -48,7 +48,7 @@ def _lane(lane: LaneView, now: int) -> str:
     if lane.dead:
         parts.append(f"{plural(lane.dead, 'dead letter')}")
     if lane.error:
-        parts.append(f"last error: {lane.error}")
+        parts.append(f"last error: {lane.error.rstrip('.')}")
     if lane.retry_at and lane.retry_at > now:
         parts.append(f"next try in {ago(now, lane.retry_at)}")
     if not lane.verified:

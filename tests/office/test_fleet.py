@@ -150,3 +150,11 @@ async def test_a_damaged_registry_is_made_anew(config: Config) -> None:
         assert [row.title for row in (await office.inbox(None)).rows] == ["kept"]
         assert (await office.status()).lanes[0].heard_at is None
     assert registry.with_name("registry.db.damaged").exists()
+
+
+async def test_the_next_try_is_the_first_of_lane_and_heartbeat(office: Office) -> None:
+    """When both wait out a failure, status shows the try that comes first, until that time has gone by."""
+    now = office.now()
+    for retry_at, shown in ((now + 90_000, now + 90_000), (now + 30_000, now + 30_000), (now + 60_000, now + 30_000)):
+        await office.transit.unreachable("server2", "server2 cannot be reached.", retry_at)
+        assert (await office.status()).lanes[0].retry_at == shown
