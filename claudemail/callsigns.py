@@ -36,9 +36,11 @@ class Claim:
         self._file = file
 
     def release(self) -> None:
-        """Give the callsign up."""
-        _held.discard(self._file)
-        os.close(self._file)
+        """Give the callsign up; once is enough, and again does no harm."""
+        if self._file in _held:
+            _held.discard(self._file)
+            os.close(self._file)
+            self._file = -1
 
 
 def claim(

@@ -29,6 +29,8 @@ MAX_LINE = 4 * 1024 * 1024
 _CHUNK = 65_536
 _START_S = 15.0
 """How long a starting gateway is waited for: Claude Code gives a server 30 s."""
+_START_AGAIN_S = 1.0
+"""A gateway that was started may have lost the race for the lock to one that was just ending: then another is needed."""
 _WELCOME_S = 10.0
 _SEND_S = 30.0
 _LOOK_AGAIN_MS = 500
@@ -95,9 +97,9 @@ class Session:
         if state == self._config_state:
             return
         self._config = config.load()
-        self._config_state = state
         self._claim.release()
         self._claim = self._claim_callsign(former=self._claim.callsign)
+        self._config_state = state  # last: a session that finds no callsign now tries again, and has none meanwhile
 
     def run(self) -> int:
         """Pump until the client closes stdin; return the exit code."""
@@ -126,16 +128,8 @@ class Session:
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            _reply(
-                {
-                    "jsonrpc": "2.0",
-                    "id": None,
-                    "error": {
-                        "code": -32700,
-                        "message": f"That line is not a JSON object of at most {MAX_LINE} bytes.",
-                    },
-                }
-            )
+            problem = {"code": -32700, "message": f"That line is not a JSON object of at most {MAX_LINE} bytes."}
+            _reply({"jsonrpc": "2.0", "id": None, "error": problem})
             return
         method, request = message.get("method"), "method" in message and "id" in message
         if isinstance(method, str) and method.startswith("claudemail/"):
@@ -146,10 +140,8 @@ class Session:
             return  # a gateway that has just started has no use for it
         try:
             self._forward(line, message, request=request)
-        except (
-            ClaudeMailError,
-            OSError,
-        ) as error:  # a full disk, say: this process lives on, and the next call may work
+        except (ClaudeMailError, OSError) as error:
+            # A full disk, say: this process lives on, and the next call may work.
             if request:
                 _fail(message, str(error))
         if method == "initialize" and request:
@@ -232,9 +224,7 @@ class Session:
                 raise ClaudeMailError(
                     "The ClaudeMail gateway of this node does not run and could not be started.", remedy=f"See {log}."
                 )
-            if (
-                time.monotonic() - started > 1.0
-            ):  # one that lost the race for the lock to a dying gateway is started again
+            if time.monotonic() - started > _START_AGAIN_S:
                 running.start(self._config)
                 started = time.monotonic()
             time.sleep(0.02)

@@ -104,6 +104,26 @@ async def test_a_changed_configuration_takes_effect_by_itself(fleet: Fleet, conn
         assert "hotel" in roster
 
 
+async def test_a_session_that_finds_no_callsign_after_a_change_tries_again(fleet: Fleet, connect: Connect) -> None:
+    """While a changed config has no place for it, a session's calls say so; once it has again, they work."""
+
+    class Chosen(Member):
+        @property
+        def environment(self) -> dict[str, str]:
+            return {**super().environment, "CLAUDEMAIL_INSTANCE": "instance1"}
+
+    member = Chosen(fleet["server1"].config_path)
+    text = member.config_path.read_text()
+    async with connect(member) as alpha:
+        assert "You are alpha" in await alpha("roster")
+        member.config_path.write_text(text.replace('"instance1"', '"renamed"'))
+        member.kill()
+        for _ in range(2):
+            assert "no instance 'instance1'" in await alpha.refused("roster")
+        member.config_path.write_text(text)
+        assert "You are alpha" in await alpha("roster")
+
+
 async def test_a_session_outlives_its_project_folder(fleet: Fleet, connect: Connect, tmp_path: Path) -> None:
     """A session whose folder was removed still finds the next gateway."""
     place = tmp_path / "worktree"
