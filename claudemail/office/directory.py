@@ -63,9 +63,10 @@ class Directory:
         taken = {entry.name.lower() for entry in self.entries} | set(RESERVED)
         claims: dict[str, list[str]] = {}
         for node, name in present:
-            claims.setdefault(name, []).append(node)
+            if node in nodes and name not in taken:
+                claims.setdefault(name, []).append(node)
         for (node, name), presence in present.items():
-            if node not in nodes or name in taken or presence.callsign is None:
+            if node not in claims.get(name, ()) or presence.callsign is None:
                 continue
             if len(claims[name]) > 1 and maker_of(self.config, name) != node:
                 continue

@@ -88,7 +88,7 @@ def _described(tool: Tool[Any]) -> types.Tool:
         annotations=types.ToolAnnotations(
             read_only_hint=tool.read_only,
             destructive_hint=False,
-            idempotent_hint=tool.idempotent or tool.read_only,
+            idempotent_hint=tool.read_only,
             open_world_hint=False,
         ),
     )

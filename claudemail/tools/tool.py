@@ -42,7 +42,6 @@ class Tool(Generic[A]):
     arguments: type[A]
     run: Callable[[Call, A], Awaitable[str]]
     read_only: bool = False
-    idempotent: bool = False
 
     async def call(self, call: Call, given: dict[str, Any]) -> str:
         """Check the arguments and run.
