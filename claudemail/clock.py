@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 MAX_AHEAD_MS = 3_600_000
 """A stamp further ahead of our wall clock than this does not move ours: one node with a wild clock must not take the
@@ -22,6 +23,23 @@ WallClock = Callable[[], int]
 def wall_ms() -> int:
     """Return Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def day_of(at_ms: int) -> date:
+    """Return the day of a moment (Unix milliseconds) in the local time zone."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().date()
+
+
+def iso(at_ms: int) -> str:
+    """Return a moment (Unix milliseconds) as `2026-03-24T14:02:11.123Z`; `iso_ms` reads it back."""
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+
+
+def iso_ms(text: str) -> int:
+    """Return the Unix milliseconds of a moment in ISO 8601; raise ValueError if it is none."""
+    moment = datetime.fromisoformat(text)
+    return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 
 class HybridClock:
@@ -43,6 +61,19 @@ class HybridClock:
         else:
             self._ms, self._counter = self._ms + 1, 0
         return f"{self._ms:014d}-{self._counter:05d}-{self._node}"
+
+    def beyond(self, stamp: str, other: str) -> str:
+        """Return `stamp`, or one that is later than `other` where that lies too far ahead to be believed.
+
+        A change must win over what its author saw. Where that has a stamp from the far future, one stamp follows it there,
+        and the clock does not.
+        """
+        if stamp[:20] > other[:20]:
+            return stamp
+        ms, counter = stamp_ms(other), int(other[15:20]) + 1
+        if counter > _COUNTER_LIMIT:
+            ms, counter = ms + 1, 0
+        return f"{ms:014d}-{counter:05d}-{self._node}"
 
     def observe(self, stamp: str) -> None:
         """Move past `stamp`, another node's or a stored one of our own, unless it lies too far ahead to be believed."""

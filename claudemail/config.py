@@ -57,6 +57,47 @@ class Instance:
         self.callsigns = callsigns
 
 
+class Thresholds:
+    """From where on a checkup finds something worth saying. Each may be set under `checkup` in the config."""
+
+    __slots__ = (
+        "clock_skew_seconds",
+        "disk_low_mb",
+        "gone_days",
+        "silent_minutes",
+        "stale_wip_days",
+        "unbalanced_factor",
+        "unbalanced_least",
+        "undelivered_minutes",
+        "urgent_unread_minutes",
+    )
+
+    def __init__(
+        self,
+        *,
+        stale_wip_days: int = 3,
+        urgent_unread_minutes: int = 30,
+        undelivered_minutes: int = 10,
+        silent_minutes: int = 10,
+        clock_skew_seconds: int = 60,
+        disk_low_mb: int = 500,
+        gone_days: int = 14,
+        unbalanced_factor: int = 3,
+        unbalanced_least: int = 8,
+    ) -> None:
+        self.stale_wip_days = stale_wip_days
+        self.urgent_unread_minutes = urgent_unread_minutes
+        self.undelivered_minutes = undelivered_minutes
+        self.silent_minutes = silent_minutes
+        self.clock_skew_seconds = clock_skew_seconds
+        self.disk_low_mb = disk_low_mb
+        self.gone_days = gone_days
+        self.unbalanced_factor = unbalanced_factor
+        """A load is unbalanced when somebody has so many times the open actions that the others have on average, ..."""
+        self.unbalanced_least = unbalanced_least
+        """... and no fewer than this."""
+
+
 class Config:
     """A whole, valid configuration, seen from one node."""
 
@@ -74,6 +115,7 @@ class Config:
         poll_interval_ms: int = 20_000,
         heartbeat_interval_ms: int = 60_000,
         allow_unsigned: bool | None = None,
+        checkup: Thresholds | None = None,
         path: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
@@ -91,6 +133,7 @@ class Config:
             # The plain config of a trusted network, in which no node has a key, works as it stands.
             allow_unsigned = not any(node.public_key for node in nodes)
         self.allow_unsigned = allow_unsigned
+        self.checkup = checkup or Thresholds()
         self.path = path
         """The file it was read from; None when there is none."""
         self.warnings = warnings

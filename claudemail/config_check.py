@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 
-from claudemail.config import DEFAULT_PORT, RESERVED, Instance, Node
+from claudemail.config import DEFAULT_PORT, RESERVED, Instance, Node, Thresholds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
-    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned",
+    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "checkup",
 )  # fmt: skip
 NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind")
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
@@ -21,6 +21,7 @@ NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, a
 _MAX_SIGNATURE = 200
 _MIN_INTERVAL_MS, _MAX_INTERVAL_MS = 10, 86_400_000
 _MAX_PORT = 65_535
+_MAX_THRESHOLD = 1_000_000
 
 
 class Checker:
@@ -54,6 +55,8 @@ class Checker:
             "allow_unsigned", data["allow_unsigned"], isinstance(data["allow_unsigned"], bool), "true or false"
         ):
             values["allow_unsigned"] = data["allow_unsigned"]
+        if "checkup" in data:
+            values["checkup"] = self._thresholds(data["checkup"])
         if "node_id" in data:
             values["node_id"] = self._known_node("node_id", data["node_id"], nodes)
         return values
@@ -135,6 +138,17 @@ class Checker:
             fits = isinstance(line, str) and len(line) <= _MAX_SIGNATURE and "\n" not in line
             self._expect(f"signatures.{name}", line, fits, f"one line of at most {_MAX_SIGNATURE} characters")
         return data
+
+    def _thresholds(self, data: object) -> Thresholds:
+        if not isinstance(data, dict):
+            self._wrong("checkup", data, 'an object such as {"stale_wip_days": 3}')
+            return Thresholds()
+        self._unknown_keys("checkup.", data, Thresholds.__slots__)
+        given = {key: value for key, value in data.items() if key in Thresholds.__slots__}
+        for key, value in given.items():
+            expected = f"a whole number from 1 to {_MAX_THRESHOLD}"
+            self._expect(f"checkup.{key}", value, _is_whole(value, 1, _MAX_THRESHOLD), expected)
+        return Thresholds(**given)
 
     def _name(self, key: str, value: object) -> str:
         """Return `value` if it is a name, else note the mistake and return the empty string."""

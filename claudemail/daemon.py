@@ -8,14 +8,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
 from claudemail import __version__
 from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state
-from claudemail.errors import StoreError
+from claudemail.errors import MirrorError, StoreError
 from claudemail.mesh.mesh import Mesh
 from claudemail.office import Office
 from claudemail.running import ON_DEMAND, Notice, is_ours, remove_notice, socket_path, write_notice
@@ -24,6 +24,10 @@ from claudemail.tools.connection import listen
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
+_MIRROR_QUIET_S = 1.0
+_MIRROR_PATIENCE = 10
+"""After so many times without quiet, files are written all the same."""
+_MIRROR_AGAIN_S = 30.0
 
 
 def run(config: Config, mode: str, lock: int) -> int:
@@ -94,7 +98,11 @@ async def _serve(config: Config, mode: str, lock: int) -> int:
         async with listen(office, socket_path(config), mesh.roster_changed):
             _publish(config, notice)
             log.info("ClaudeMail %s serves %s", __version__, config.node_id)
-            work = [end.start(_keep(office)), end.start(_watch_lock(config, lock)), end.start(_watch_config(mode, end))]
+            work = [
+                end.start(_keep(office)),
+                end.start(_watch_files(config, office, lock)),
+                end.start(_watch_config(mode, end)),
+            ]
             if config.peers:
                 work.append(end.start(mesh.run(partial(_listening, config, notice))))
             unsubscribe = office.subscribe(mesh.nudge)
@@ -122,14 +130,14 @@ def _publish(config: Config, notice: Notice) -> None:
         log.warning("the gateway's notice could not be written: %s", error)
 
 
-async def _watch_lock(config: Config, lock: int) -> None:
-    """End the process when the node's folder was removed or replaced: what it holds open is nobody's mail any more.
+async def _watch_files(config: Config, office: Office, lock: int) -> None:
+    """End the process when the node's folder or database was removed or replaced: what it holds open is nobody's mail any more.
 
     There is nothing to finish and nowhere to write, so it ends at once, and does not stand in the way of the next gateway.
     """
-    while is_ours(config.state_dir, lock):  # noqa: ASYNC110 - no event tells of it
+    while is_ours(config.state_dir, lock) and office.is_in_place():  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(_LOOK_EVERY_S)
-    log.warning("%s is gone; this gateway ends", config.state_dir)
+    log.warning("the mail in %s was moved, removed or replaced; this gateway ends", config.state_dir)
     logging.shutdown()
     os._exit(0)
 
@@ -144,6 +152,41 @@ async def _watch_config(mode: str, end: _End) -> None:
         end.ask()
     else:
         log.warning("the config has changed; restart this gateway to have it take effect")
+
+
+async def _mirror(office: Office) -> None:
+    """Keep the mailbox folder as it should be: when it is quiet, and then with half of the time, so that mail goes first."""
+    changed = asyncio.Event()
+    unsubscribe = office.subscribe(changed.set)
+    said = ""
+    try:
+        while True:
+            try:
+                while await _timed(office.mirror_some):
+                    pass
+                said = ""
+            except (MirrorError, StoreError) as error:
+                if error.message != said:
+                    log.warning("%s", error)
+                said = error.message
+                await asyncio.sleep(_MIRROR_AGAIN_S)
+                continue
+            await changed.wait()
+            for _ in range(_MIRROR_PATIENCE):
+                changed.clear()
+                await asyncio.sleep(_MIRROR_QUIET_S)
+                if not changed.is_set():
+                    break
+    finally:
+        unsubscribe()
+
+
+async def _timed(work: Callable[[], Awaitable[int]]) -> int:
+    """Do some work, and then nothing for as long as it took; return what it returned."""
+    started = time.monotonic()
+    done = await work()
+    await asyncio.sleep(time.monotonic() - started)
+    return done
 
 
 async def _keep(office: Office) -> None:

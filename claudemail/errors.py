@@ -6,13 +6,18 @@
     │   └── BriefTooLarge      over the size limit
     ├── UnknownName            no such callsign, instance or node
     ├── NotFound               no such brief
+    │   └── NoSuchAction       no such action
     ├── KeyReused              an idempotency key that stands for another brief
     ├── LeaseLost              the callsign is held by another session now
     ├── StoreError             the database could not do it
     │   ├── StoreBusy          locked for longer than we wait
     │   ├── StoreFull          the disk is full
     │   ├── StoreDamaged       SQLite finds the file broken
+    │   ├── StoreReplaced      the file is no longer the one that was opened
     │   └── StoreForeign       made by a newer ClaudeMail, or for another node
+    ├── MirrorError            a file of the mailbox folder cannot be written or read
+    ├── BackupError            a backup cannot be made, or is none
+    ├── GatewayRunning         this node's gateway runs, and must not
     ├── GatewayUnavailable     this node's daemon cannot be reached or started
     ├── PeerUnreachable        another node did not answer
     └── PeerRefused            another node answered no
@@ -78,6 +83,13 @@ class NotFound(ClaudeMailError):
     remedy = "List the inbox to see the refs that exist."
 
 
+class NoSuchAction(NotFound):
+    """There is no such action."""
+
+    code = "no_such_action"
+    remedy = "List the actions to see the refs that exist."
+
+
 class KeyReused(ClaudeMailError):
     """That key already stands for another brief."""
 
@@ -121,11 +133,40 @@ class StoreDamaged(StoreError):
     remedy = "Stop the gateway, move the file aside and restore a backup of it."
 
 
+class StoreReplaced(StoreError):
+    """The database file is no longer the one that was opened."""
+
+    code = "store_replaced"
+    remedy = "Nothing was stored. Start it again, to work with the file that is there now."
+
+
 class StoreForeign(StoreError):
     """The database was made by a newer ClaudeMail or belongs to another node."""
 
     code = "store_foreign"
     remedy = "Upgrade ClaudeMail on this node, or point db_path at this node's own folder."
+
+
+class MirrorError(ClaudeMailError):
+    """A file of the mailbox folder cannot be written or read."""
+
+    code = "mirror"
+    remedy = "Check mailbox_dir, its permissions and the disk's space. The mail itself is in the database, and safe."
+
+
+class BackupError(ClaudeMailError):
+    """A backup cannot be made, or is none."""
+
+    code = "backup"
+    remedy = "Nothing was changed. Use another backup."
+
+
+class GatewayRunning(ClaudeMailError):
+    """This node's gateway is running."""
+
+    code = "gateway_running"
+    exit_code = 6
+    remedy = "Nothing was changed. Stop it first: its service, or the terminal it runs in."
 
 
 class GatewayUnavailable(ClaudeMailError):

@@ -37,6 +37,8 @@ _LOOK_AGAIN_MS = 500
 _REVIVE_S = 5.0
 """How long a gateway may be gone before an idle session starts one, so that a restart by a person or a service comes first."""
 _CONTROL = b'{"jsonrpc": "2.0", "method": "claudemail/'
+_SHOWING = ("tools/call", "resources/read")
+"""Requests whose answers may show mail: the gateway is told when they have been handed over."""
 TOO_LONG = b"(a line that was too long)"
 _MODERN = "io.modelcontextprotocol/protocolVersion"
 _RETRY = (
@@ -183,7 +185,7 @@ class Session:
         _write(line + b"\n")
         if "id" in message and "method" not in message:
             asked = self._in_flight.pop(_key(message["id"]), None)
-            if asked is not None and asked.get("method") == "tools/call":
+            if asked is not None and asked.get("method") in _SHOWING:
                 self._control("shown", {"id": message["id"]})
 
     def _lost(self) -> None:

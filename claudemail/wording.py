@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from claudemail.model.brief import ActionItem
+from claudemail.clock import day_of
+from claudemail.model.action import is_overdue
 from claudemail.model.receipt import DeliveryState, RecipientState
-from claudemail.model.views import InboxRow
-from claudemail.text import ago
+from claudemail.model.views import ActionView, ChangeView, InboxRow
+from claudemail.text import ago, plural
 
 
 def recipient_line(state: RecipientState, now: int) -> str:
@@ -37,14 +38,36 @@ def provenance(*, verified: bool) -> str:
     return "verified" if verified else "UNVERIFIED"
 
 
-def action_line(action: ActionItem) -> str:
-    """Return an action item on one line: `Review the script (for alpha, urgent, due 2026-12-01)`."""
-    details = [
-        *([f"for {action.assignee}"] if action.assignee else []),
-        *([action.priority.value] if action.priority.rank != 1 else []),
-        *([f"due {action.due}"] if action.due else []),
-    ]
-    return f"{action.text} ({', '.join(details)})" if details else action.text
+def action_line(action: ActionView, now: int) -> str:
+    """Return an action on one line: `k9mx (5) "Review the script": pending, urgent, for alpha, due 2026-12-01 (overdue)`."""
+    parts = [f'{action.ref} ({action.number}) "{action.text}": {action.status}']
+    if action.priority.rank != 1:
+        parts.append(action.priority.value)
+    parts.append(f"for {action.assignee}" if action.assignee else "nobody's yet")
+    if action.due:
+        late = is_overdue(action.status, action.due, day_of(now))
+        parts.append(f"due {action.due} (overdue)" if late else f"due {action.due}")
+    return ", ".join(parts)
+
+
+def action_origin(action: ActionView, now: int) -> str:
+    """Return where an action comes from: `asked 3d ago by alpha@server1 in brief k7qd`."""
+    said = f"asked {ago(action.created_at, now)} ago"
+    if action.asker:
+        said += f" by {action.asker}"
+    return f"{said} in brief {action.brief_ref}" if action.brief_ref else said
+
+
+def change_line(change: ChangeView, now: int) -> str:
+    """Return who changed what of an action: `4m ago charlie (server2): status done, note "rolled out"`."""
+    fields = [f"{name} {_value(value)}" for name, value in change.fields.items() if name not in ("brief", "asker")]
+    who = f"{change.by} ({change.node})" + ("" if change.verified else f", {provenance(verified=False)}")
+    return f"{ago(change.at, now)} ago {who}: {', '.join(fields) or 'nothing'}"
+
+
+def _value(value: object) -> str:
+    text = "none" if value is None else str(value)
+    return f'"{text}"' if " " in text else text
 
 
 def row_line(row: InboxRow, now: int) -> str:
@@ -55,7 +78,8 @@ def row_line(row: InboxRow, now: int) -> str:
     if row.priority.rank != 1:
         parts.append(row.priority.value)
     if row.actions:
-        parts.append(f"{row.actions} action" + "s" * (row.actions != 1))
+        parts.append(plural(row.actions, "action"))
+    parts += [word for word, so in (("starred", row.starred), ("archived", row.archived)) if so]
     parts.append(f"{ago(row.at, now)} ago")
     return ", ".join(parts)
 

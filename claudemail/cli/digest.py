@@ -56,7 +56,7 @@ def _print_item(item: DigestItem, now: int) -> None:
     for line in item.excerpt.splitlines():
         say(f"  {line}")
     for action in item.actions:
-        say(f"  → {action_line(action)}")
+        say(f"  → {action_line(action, now)}")
     if not item.whole:
         say(dim(f"  In full: claudemail read {item.row.ref}"))
     say()

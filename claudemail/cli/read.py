@@ -74,10 +74,10 @@ def _print(found: BriefView, now: int, *, peeking: bool) -> None:
     if found.recipients:
         say(dim("Recipients"))
         print_states(found.recipients, now)
-    if brief.actions:
+    if found.actions:
         say(dim("Actions"))
-        for number, action in enumerate(brief.actions, start=1):
-            say(f"  {number}. {action_line(action)}")
+        for action in found.actions:
+            say(f"  {action_line(action, now)}")
     if found.thread:
         say(dim("Thread"))
         for row in found.thread:

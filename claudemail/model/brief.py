@@ -19,7 +19,7 @@ MAX_BRIEF_BYTES = 256 * 1024
 MAX_CANONICAL = 3 * MAX_BRIEF_BYTES + 64 * 1024
 """What that can come to in canonical form, where a character of two bytes takes six, with all other fields."""
 MAX_TITLE = 200
-MAX_ACTIONS = 64
+MAX_ACTIONS = 128
 MAX_ACTION_TEXT = 500
 MAX_LABELS = 16
 SIGNED_AS = b"claudemail brief v1\n"
@@ -43,7 +43,12 @@ class Priority(StrEnum):
 _RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Assignee = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(@[A-Za-z0-9][A-Za-z0-9_-]{0,63})?$")]
+"""Whom an action is for: a callsign or an instance; an operator with the node, as in `operator@server1`."""
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Ref = Annotated[str, Field(pattern=f"^{REF.pattern}$")]
+Stamp = Annotated[str, Field(pattern=r"^[0-9]{14}-[0-9]{5}-[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""A stamp of the hybrid logical clock."""
 Line = Annotated[str, AfterValidator(scrub_line)]
 Millis = Annotated[int, Field(ge=0, lt=10**14)]
 """Unix time in milliseconds."""
@@ -63,7 +68,7 @@ class ActionItem(Value):
     """Something a brief asks for."""
 
     text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
-    assignee: Name | None = None
+    assignee: Assignee | None = None
     priority: Priority = Priority.NORMAL
     due: Day | None = None
 
@@ -111,8 +116,8 @@ class Brief(Value):
     """A brief as it was accepted. Field for field what its node signed."""
 
     id: Uuid
-    ref: Annotated[str, Field(pattern=f"^{REF.pattern}$")]
-    stamp: Annotated[str, Field(pattern=r"^[0-9]{14}-[0-9]{5}-[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    ref: Ref
+    stamp: Stamp
     at: Millis
     sender: Sender
     to: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_@-]{1,130}$")]], Field(min_length=1, max_length=64)]

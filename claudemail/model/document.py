@@ -10,7 +10,8 @@
     The migration adds a NOT NULL column without a default value.
 
 Beside these keys there are id, ref, thread, reply_to, priority, due, expires and labels. An action is text, or a
-mapping of text, assignee, priority and due; `action` is one of them or a list. Frontmatter is read by the part of PyYAML
+mapping of text, assignee, priority and due; `action` is one of them or a list. Files that a node keeps of its mail have some
+more, which are of no consequence when somebody sends such a file. Frontmatter is read by the part of PyYAML
 that is Python, since the one in C crashes on hostile nesting; with every scalar as text (`to: no` is the name "no"); and
 without aliases, whose expansion can fill the memory. People write `title: Blocker: the migration`, which is not YAML; a
 line like that is taken at its word.
@@ -19,7 +20,7 @@ line like that is taken at its word.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -39,11 +40,16 @@ MAX_FRONTMATTER = 8 * 1024
 _MAX_DEPTH = 4
 """The frontmatter, a list of actions, an action, a field of it: nothing in a brief nests deeper."""
 _MOST_MENDED = 20
-_ORIGIN = ("date", "from", "id", "ref", "thread")
+_KEPT = (
+    "instance", "stamp", "signature", "sent", "accepted", "mailbox", "recipients", "read", "starred", "archived",
+)  # fmt: skip
+"""What a node's own file of a brief says beside."""
+_ORIGIN = ("date", "from", "id", "ref", "thread", *_KEPT)
 _KEYS = ("title", "to", "action", "reply_to", "priority", "due", "expires", "labels", *_ORIGIN)
 _SPELT = {"actions": "action", "label": "labels"}
 _ACTION_KEYS = ("text", "assignee", "priority", "due")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_ASSIGNEE = re.compile(rf"{_NAME.pattern}(@{_NAME.pattern})?")
 _DAY = TypeAdapter[str](Day)
 _FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _MENDABLE = re.compile(
@@ -57,11 +63,15 @@ class Document(NamedTuple):
     draft: dict[str, Any]
     """The body, and those fields of a draft that the frontmatter gives."""
     origin: dict[str, str]
-    """What it says of a brief's history: date, from, id, ref, thread. The node says who sends; this is not believed."""
+    """What it says of a brief's history: date, from, id, ref, thread and so on. Of what is sent, none of it is believed."""
 
 
-def parse(text: str) -> Document:
+def parse(text: str, *, most: int = MAX_FRONTMATTER) -> Document:
     """Return what the text of a file says; one without frontmatter is all body.
+
+    Args:
+        text: the file's.
+        most: the size limit of the frontmatter, in bytes of UTF-8.
 
     Raises:
         InvalidInput: it is not as it should be; the line, the key and what belongs there are named.
@@ -70,7 +80,7 @@ def parse(text: str) -> Document:
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1
         raise InvalidInput(f"Line {line} has a NUL character: this is not a text file.", remedy="Send Markdown text.")
-    handler = BriefHandler()
+    handler = BriefHandler(most)
     text = scrub(text)
     if not handler.detect(text):
         return Document({"body": text.removesuffix("\n")}, {})
@@ -80,8 +90,13 @@ def parse(text: str) -> Document:
     return Document({**fields, "body": body}, origin)
 
 
-def format(brief: Brief) -> str:  # noqa: A001 - the pair of parse
-    """Return a brief as the text of a file; `parse` finds the same in it."""
+def format(brief: Brief, kept: Mapping[str, str] | None = None) -> str:  # noqa: A001 - the pair of parse
+    """Return a brief as the text of a file; `parse` finds the same in it.
+
+    Args:
+        brief: the brief.
+        kept: what the file of a node's own mail says beside.
+    """
     fields: dict[str, Any] = {
         "title": brief.title,
         "date": datetime.fromtimestamp(brief.at / 1000, UTC).date().isoformat(),
@@ -96,6 +111,7 @@ def format(brief: Brief) -> str:  # noqa: A001 - the pair of parse
         "due": brief.due,
         "expires": brief.expires,
         "labels": list(brief.labels),
+        **(kept or {}),
     }
     handler = BriefHandler()
     return handler.format(Post(brief.body, handler, **{key: value for key, value in fields.items() if value}))
@@ -117,6 +133,10 @@ class BriefHandler(YAMLHandler):
 
     FM_BOUNDARY = _FENCE
 
+    def __init__(self, most: int = MAX_FRONTMATTER) -> None:
+        super().__init__()
+        self._most = most
+
     def detect(self, text: str) -> bool:
         """Return whether the first line that is not empty opens frontmatter."""
         return _FENCE.match(text.lstrip("\n")) is not None
@@ -137,9 +157,9 @@ class BriefHandler(YAMLHandler):
         # Empty lines above it are kept, so that line numbers are the file's.
         front = "\n" * text.count("\n", 0, start) + text[start : end.start()]
         size = len(front.encode())
-        if size > MAX_FRONTMATTER:
+        if size > self._most:
             raise InvalidInput(
-                f"The frontmatter is {size} bytes; the limit is 8 KiB ({MAX_FRONTMATTER} bytes).",
+                f"The frontmatter is {size} bytes; the limit is {self._most // 1024} KiB ({self._most} bytes).",
                 remedy="Put what is long into the body.",
             )
         return front, text[end.end() + 1 :].removesuffix("\n").removeprefix("\n")
@@ -262,6 +282,7 @@ class _Fields:
             "due": self._date,
             "expires": self._date,
             "labels": self._labels,
+            "recipients": self._word,
         }
         found = {
             "actions" if key == "action" else key: read.get(key, self._informative)(key, node)
@@ -376,7 +397,7 @@ class _Fields:
 
     def _assignee(self, key: str, node: yaml.Node) -> str:
         word = self._word(key, node).removeprefix("@")
-        if word and not _NAME.fullmatch(word):
+        if word and not _ASSIGNEE.fullmatch(word):
             raise _wrong(node, f"{key} is {shorten(word, 40)!r}", "Give one name.")
         return word
 

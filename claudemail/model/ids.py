@@ -24,6 +24,11 @@ def new_id(now_ms: int) -> str:
     return str(uuid.UUID(int=bits))
 
 
+def id_ms(id: str) -> int:
+    """Return the time in a UUIDv7, Unix milliseconds."""
+    return uuid.UUID(id).int >> 80
+
+
 def code_of(id: str) -> str:
     """Return the twelve letters and digits that stand for an id; its ref is the first four or more of them.
 

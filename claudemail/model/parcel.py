@@ -28,13 +28,21 @@ class ParcelKind(StrEnum):
 
     BRIEF = "brief"
     RECEIPTS = "receipts"
+    ACTIONS = "actions"
+    """Changes of actions."""
+    DIGESTS = "action-digests"
+    """The sums of all changes a node knows of; who knows others sends those."""
 
 
 class Parcel(Value):
     """One thing for one node, with its place in the lane.
 
-    The body of a brief parcel is `{"brief": fields, "signature": base64, "for": [names on the receiving node]}`; that of a
-    receipts parcel is `{"receipts": [...]}`.
+    Its body is, for each kind:
+
+        brief            {"brief": fields, "signature": base64, "for": [names on the receiving node]}
+        receipts         {"receipts": [...]}
+        actions          {"changes": [{"change": fields, "signature": base64}, ...]}
+        action-digests   {"digests": {part: sum}}
     """
 
     seq: Seq

@@ -34,6 +34,8 @@ class Presence(Value):
     live: bool = False
     since: Millis | None = None
     """When the session came, or for one that is gone, when it was last seen."""
+    active_at: Millis | None = None
+    """When its session last called a tool."""
     unread: Annotated[int, Field(ge=0)] = 0
     received: Annotated[int, Field(ge=0)] = 0
 
@@ -56,6 +58,8 @@ class Heartbeat(Value):
     roster: Annotated[list[Presence], Field(max_length=2_000)]
     lane: Annotated[dict[str, Annotated[int, Field(ge=0, lt=2**53)]], Field(max_length=MOST_EPOCHS)] | None = None
     """How far it has the lane of the peer it speaks to: the latest epochs, and the number in each. None: it does not say."""
+    actions: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    """What stands for all changes of actions that it knows of; the same on nodes that know the same."""
 
 
 class PeerState(Value):

@@ -5,7 +5,10 @@ Times are Unix milliseconds. Texts from outside are scrubbed.
 
 from __future__ import annotations
 
-from claudemail.model.brief import ActionItem, Brief, Priority, Sender
+from typing import Any
+
+from claudemail.model.action import ActionStatus
+from claudemail.model.brief import Brief, Priority, Sender
 from claudemail.model.receipt import RecipientState
 from claudemail.model.roster import Liveness, Presence
 from claudemail.model.value import Value
@@ -30,6 +33,8 @@ class InboxRow(View):
     unread: bool
     mailboxes: list[str]
     """The mailboxes, of those asked for, that hold it."""
+    starred: bool = False
+    archived: bool = False
 
 
 class InboxPage(View):
@@ -42,6 +47,81 @@ class InboxPage(View):
     """Pass it as `before` to get the next page; None: there are no more."""
 
 
+class ActionView(View):
+    """An action, as this node knows it."""
+
+    id: str
+    ref: str
+    number: int
+    text: str
+    assignee: str | None
+    """Whose it is: a callsign, an instance, or an operator as `operator@server1`; None: nobody's yet."""
+    status: ActionStatus
+    priority: Priority
+    due: str | None
+    """YYYY-MM-DD"""
+    note: str | None
+    asker: str | None
+    """Who asked for it, as `alpha@server1`."""
+    brief: str | None
+    """The id of the brief that asked for it."""
+    brief_ref: str | None
+    """By what that brief is found, where it is on this node."""
+    created_at: int
+    changed_at: int
+    status_at: int
+    """Since when it has its status."""
+
+
+class ActionPage(View):
+    """Part of a list of actions."""
+
+    rows: list[ActionView]
+    cursor: str | None
+    """Pass it as `after` to get the next page; None: there are no more."""
+
+
+class MyActions(View):
+    """What somebody has to do."""
+
+    mine: ActionPage
+    """Pending and in work, the most pressing first."""
+    offered: list[ActionView]
+    """Nobody's yet, asked for in briefs to them and others."""
+    offered_more: bool
+    """Whether there may be more of those."""
+    blocked: int
+    """How many of theirs are blocked, up to a hundred."""
+
+
+class ChangeView(View):
+    """One change of an action: who set what, when."""
+
+    at: int
+    by: str
+    node: str
+    verified: bool
+    """Whether the change is signed by the key that is known of that node."""
+    fields: dict[str, Any]
+
+
+class ActionHistory(View):
+    """An action and all that was ever changed of it, oldest first."""
+
+    action: ActionView
+    brief: InboxRow | None
+    """The brief that asked for it, where that is on this node."""
+    changes: list[ChangeView]
+
+
+class ActionUpdated(View):
+    """An action after an update, and what the update changed."""
+
+    action: ActionView
+    before: dict[str, Any]
+    """The former values of the fields that are other now."""
+
+
 class BriefView(View):
     """A brief in full."""
 
@@ -51,10 +131,24 @@ class BriefView(View):
     mailboxes: list[str]
     """Mailboxes of this node that hold it."""
     unread: bool
+    starred: bool
+    archived: bool
     recipients: list[RecipientState]
     """How far it has come; only on the node that sent it."""
+    actions: list[ActionView]
+    """What has become of what it asks for."""
     thread: list[InboxRow]
-    """The other briefs of its thread that are on this node, oldest first."""
+    """The other briefs of its thread that the reader may see, oldest first; of a long thread the latest."""
+    thread_more: int
+    """How many older ones were left out."""
+
+
+class ThreadView(View):
+    """Briefs that answer each other, in full, oldest first."""
+
+    briefs: list[BriefView]
+    left_out: int
+    """How many older ones were left out."""
 
 
 class SendResult(View):
@@ -67,6 +161,74 @@ class SendResult(View):
     recipients: list[RecipientState]
     repeated: bool = False
     """The key was used before: this is the brief of that time."""
+
+
+class StarView(View):
+    """A brief that was starred, or is so no more."""
+
+    row: InboxRow
+    starred: bool
+
+
+class SearchHit(View):
+    """A brief that was found."""
+
+    row: InboxRow
+    excerpt: str
+    """The part of its body where the words are."""
+
+
+class SearchPage(View):
+    """Part of what was found, newest first."""
+
+    hits: list[SearchHit]
+    cursor: int | None
+    """Pass it as `before` to go on; None: there is no more."""
+    looked_at: int
+    """How many briefs were looked at; when that is many and few were found, `cursor` goes on with older ones."""
+
+
+class WaitingBrief(View):
+    """A brief that somebody has not read or nobody has answered."""
+
+    row: InboxRow
+    states: list[RecipientState]
+    answered: bool
+    """Whether somebody has answered in its thread."""
+
+
+class WaitingView(View):
+    """What somebody waits for."""
+
+    briefs: list[WaitingBrief]
+    """Their briefs that are unread or unanswered, newest first."""
+    cursor: int | None
+    """Pass it as `before` to get older ones; None: there are no more."""
+    actions: ActionPage
+    """What they asked for and is not done."""
+    days: int
+    """How many days back briefs were looked at."""
+
+
+class WaitEnd(View):
+    """What ended a wait, if anything did before its time was over."""
+
+    reply: InboxRow | None
+    action: ActionView | None
+
+
+class CleanView(View):
+    """What a clean-up archives."""
+
+    rows: list[InboxRow]
+    """The oldest of them."""
+    count: int
+    """How many there are in all."""
+    kept: dict[str, int]
+    """How many read ones of that age stay, and why: starred, open actions."""
+    applied: bool
+    """Whether they are archived now; False: this was a dry run."""
+    days: int
 
 
 class SenderCount(View):
@@ -92,7 +254,7 @@ class DigestItem(View):
     excerpt: str
     whole: bool
     """Whether the excerpt is all of the body."""
-    actions: list[ActionItem]
+    actions: list[ActionView]
 
 
 class DigestView(View):
@@ -127,6 +289,8 @@ class LaneView(View):
 class DeadLetter(View):
     """A parcel that could not be delivered for good."""
 
+    kind: str
+    """What it is: brief, receipts, actions."""
     ref: str | None
     """The brief's ref; None for other kinds of parcel."""
     title: str | None
@@ -144,6 +308,14 @@ class StatusView(View):
     briefs: int
     unread: int
     sent: int
+    archived: int
+    """Entries of mailboxes that are archived."""
+    starred: int
+    actions: dict[ActionStatus, int]
+    """How many actions of each status there are in the fleet, as far as this node knows."""
+    mailbox_dir: str
+    unmirrored: int
+    """Briefs whose files in `mailbox_dir` are not up to date yet."""
     gateway_pid: int | None
     """The PID of the running gateway; None: it is down."""
     listening: str | None
@@ -175,3 +347,44 @@ class RosterView(View):
 
     at: int
     nodes: list[NodeView]
+
+
+class RebuildView(View):
+    """What a database was made of from files."""
+
+    briefs: int
+    entries: int
+    """How many mailboxes hold them, in all."""
+    changes: int
+    """Changes of actions."""
+    queued: int
+    """Briefs that are sent again to other nodes; those that have them take them for the same."""
+    unverified: int
+    """Briefs that are not, to the letter, what their node signed, or whose node's key is not known."""
+    skipped: list[str]
+    """Files that are no briefs, with the reason."""
+    former: str | None
+    """Where the former database is now."""
+
+
+class BackupView(View):
+    """A backup that was made."""
+
+    path: str
+    node: str
+    at: int
+    briefs: int
+    bytes: int
+
+
+class RestoreView(View):
+    """What was restored."""
+
+    node: str
+    at: int
+    """When the backup was made."""
+    briefs: int
+    former: str | None
+    """Where the former database is now."""
+    key: str
+    """What became of the key in the backup: restored; same, as the one that is here; other: the one that is here stays."""

@@ -93,18 +93,26 @@ class Desk:
             project=lease.project if lease is not None and live else None,
             live=live,
             since=None if lease is None else (lease.since if live else lease.ended_at or lease.seen_at),
+            active_at=lease.seen_at if lease is not None and live else None,
             unread=sum(unread.values()),
             received=received,
         )
 
-    def stamp(self, connection: sqlite3.Connection) -> str:
-        """Return a new stamp, later than every one that any process of this node made; inside a write transaction."""
+    def stamp(self, connection: sqlite3.Connection, *, after: str | None = None) -> str:
+        """Return a new stamp, later than every one that any process of this node made; inside a write transaction.
+
+        Args:
+            connection: the mail database.
+            after: a stamp from elsewhere that this one must be later than, too.
+        """
         row = connection.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()
         if row is not None:
             self._clock.observe(row["value"])
+        if after is not None:
+            self._clock.observe(after)
         stamp = self._clock.stamp()
         connection.execute("INSERT INTO meta VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = ?1", (stamp,))
-        return stamp
+        return stamp if after is None else self._clock.beyond(stamp, after)
 
     def _peers_changed(self) -> None:
         self._peers = None

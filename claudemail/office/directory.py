@@ -10,7 +10,7 @@ from typing import NamedTuple
 from claudemail.callsigns import maker_of
 from claudemail.config import OPERATOR, RESERVED, Config
 from claudemail.errors import InvalidInput, UnknownName
-from claudemail.model.address import Address
+from claudemail.model.address import ALL, Address
 from claudemail.model.roster import PeerState, Presence
 
 
@@ -102,6 +102,26 @@ class Directory:
         if not chosen:
             raise InvalidInput("That leaves nobody to send to but yourself.", remedy="See the roster for who is there.")
         return chosen
+
+    def one(self, address: Address) -> Entry:
+        """Return whom an address with a name means.
+
+        Raises:
+            UnknownName: the name is not known, or on several nodes.
+        """
+        [entry] = self._meaning(address, "")
+        return entry
+
+    def knows(self, word: str) -> bool:
+        """Return whether somebody in the fleet is called this: `alpha`, `operator@server1`."""
+        name, _, node = word.partition("@")
+        if name.lower() == ALL:
+            return False
+        try:
+            self.one(Address(name=name, node=node or None))
+        except UnknownName:
+            return False
+        return True
 
     def _meaning(self, address: Address, but: str) -> list[Entry]:
         if address.node is not None:

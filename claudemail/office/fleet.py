@@ -11,7 +11,7 @@ from claudemail.model.roster import Liveness, PeerState, Presence, liveness
 from claudemail.model.views import LaneView, NodeView, RosterView, StatusView
 from claudemail.office.desk import Desk
 from claudemail.running import read_notice
-from claudemail.store import briefs, entries, outbox
+from claudemail.store import actions, briefs, entries, outbox, stars, unmirrored
 
 _MOST_DEAD = 20
 
@@ -88,6 +88,11 @@ async def status(desk: Desk) -> StatusView:
             briefs=sum(totals.values()),
             unread=sum(unread.values()),
             sent=totals.get(config.node_id, 0),
+            archived=entries.archived_count(connection),
+            starred=stars.count(connection),
+            actions=actions.counts(connection),
+            mailbox_dir=config.mailbox_dir,
+            unmirrored=unmirrored.count(connection),
             gateway_pid=notice.pid if notice else None,
             listening=notice.listening if notice else None,
             listen_error=notice.listen_error if notice else None,

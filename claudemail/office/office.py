@@ -8,18 +8,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from claudemail import callsigns
+from claudemail.checkup import CheckupView
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
 from claudemail.errors import StoreDamaged, StoreForeign
 from claudemail.model.brief import Draft
-from claudemail.model.views import BriefView, CheckView, DigestView, InboxPage, RosterView, SendResult, StatusView
-from claudemail.office import fleet, reading, sending
+from claudemail.model.query import Query
+from claudemail.model.views import (
+    ActionHistory,
+    ActionPage,
+    ActionUpdated,
+    ActionView,
+    BriefView,
+    CheckView,
+    CleanView,
+    DigestView,
+    InboxPage,
+    MyActions,
+    RosterView,
+    SearchPage,
+    SendResult,
+    StarView,
+    StatusView,
+    ThreadView,
+    WaitEnd,
+    WaitingView,
+)
+from claudemail.office import actions, cleaning, examining, fleet, reading, searching, sending, waiting
 from claudemail.office import party as parties
+from claudemail.office.actions import ActionUpdate, NewAction, Wanted
+from claudemail.office.cleaning import DAYS as CLEAN_DAYS
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
 from claudemail.office.party import Party
 from claudemail.office.transit import Transit
-from claudemail.store import leases, meta
+from claudemail.office.waiting import DAYS as WAITING_DAYS
+from claudemail.office.waiting import Tick
+from claudemail.store import briefs, leases, meta
 from claudemail.store.database import MAIL, REGISTRY, Database
 
 if TYPE_CHECKING:
@@ -67,6 +92,7 @@ class Office:
         office = cls(Desk(config, mail, registry, wall))
         try:
             await office._check_owner()
+            await office._make_actions()
         except BaseException:
             await office.close()
             raise
@@ -103,6 +129,24 @@ class Office:
                 f"{self.config.db_path} belongs to node {found}, and this is {self.config.node_id}.",
                 remedy=f'Set "node_id" (or CLAUDEMAIL_NODE) to {found}, or give db_path a folder of this node\'s own.',
             )
+
+    async def _make_actions(self) -> None:
+        """Make the actions of briefs that this node sent when ClaudeMail did not track them yet."""
+        if not await self._desk.mail.read(meta.lacks_actions):
+            return
+        _ = self._desk.key
+
+        def work(connection: sqlite3.Connection) -> None:
+            if meta.lacks_actions(connection):
+                for brief, names in briefs.with_actions(connection, self.config.node_id):
+                    actions.make_of_brief(self._desk, connection, brief, names[0] if len(names) == 1 else None)
+                meta.has_actions(connection)
+
+        await self._desk.mail.write(work)
+
+    def is_in_place(self) -> bool:
+        """Return whether the mail database is still the file that was opened."""
+        return self._desk.mail.is_in_place()
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have `listener` called in the event loop whenever mail or roster may have changed, whichever process did it.
@@ -184,6 +228,12 @@ class Office:
 
         await self._desk.mail.write(work)
 
+    async def active(self, party: Party) -> None:
+        """Note that a session has done something just now."""
+        now, epoch = self._desk.wall(), party.epoch
+        if epoch is not None:
+            await self._desk.mail.write(lambda connection: leases.active(connection, party.name, epoch, now))
+
     async def release(self, party: Party) -> None:
         """Note that a session has gone."""
         now, epoch = self._desk.wall(), party.epoch
@@ -215,6 +265,76 @@ class Office:
     async def shown(self, party: Party, numbers: Sequence[int]) -> None:
         """Mark briefs read that have been shown, and send receipts: see `reading.shown`."""
         await reading.shown(self._desk, party, numbers)
+
+    async def told(self, party: Party) -> None:
+        """Note that a party has been told that there is unread mail, and send receipts: see `reading.told`."""
+        await reading.told(self._desk, party)
+
+    async def thread(self, party: Party, word: str, limit: int = PAGE) -> ThreadView:
+        """Return a whole thread; `shown` marks what was shown read: see `reading.thread`."""
+        return await reading.thread(self._desk, party, word, limit)
+
+    async def star(self, party: Party, word: str) -> StarView:
+        """Star a brief, or take its star away: see `reading.star`."""
+        return await reading.star(self._desk, party, word)
+
+    async def search(self, party: Party, query: Query, *, limit: int = PAGE, before: int | None = None) -> SearchPage:
+        """Return part of the briefs that fit a query: see `searching.search`."""
+        return await searching.search(self._desk, party, query, limit, before)
+
+    async def create_action(self, party: Party, new: NewAction) -> ActionView:
+        """Make an action: see `actions.create`."""
+        return await actions.create(self._desk, party, new)
+
+    async def update_action(self, party: Party, word: str, wanted: ActionUpdate) -> ActionUpdated:
+        """Change an action: see `actions.update`."""
+        return await actions.update(self._desk, party, word, wanted)
+
+    async def list_actions(
+        self, party: Party, wanted: Wanted, *, limit: int = PAGE, after: str | None = None
+    ) -> ActionPage:
+        """Return part of the actions that are wanted: see `actions.listing`."""
+        return await actions.listing(self._desk, party, wanted, limit, after)
+
+    async def my_actions(self, party: Party, *, limit: int = PAGE, after: str | None = None) -> MyActions:
+        """Return what a party has to do: see `actions.mine`."""
+        return await actions.mine(self._desk, party, limit, after)
+
+    async def action(self, party: Party, word: str) -> ActionHistory:
+        """Return an action with its history: see `actions.history`."""
+        return await actions.history(self._desk, party, word)
+
+    async def waiting(
+        self, party: Party, *, limit: int = PAGE, before: int | None = None, days: int = WAITING_DAYS
+    ) -> WaitingView:
+        """Return what a party waits for: see `waiting.waiting`."""
+        return await waiting.waiting(self._desk, party, limit, before, days)
+
+    async def wait(self, party: Party, seconds: float, *, word: str | None = None, tick: Tick | None = None) -> WaitEnd:
+        """Return at the next answer to a party, or when the time is over: see `waiting.wait`."""
+        return await waiting.wait(self._desk, party, seconds, word, tick)
+
+    async def clean(
+        self, party: Party, mailboxes: Sequence[str] | None, *, days: int = CLEAN_DAYS, apply: bool = False
+    ) -> CleanView:
+        """Archive old mail, or say what that would do: see `cleaning.clean`."""
+        return await cleaning.clean(self._desk, party, mailboxes, days, apply=apply)
+
+    async def mirror_some(self) -> int:
+        """Write some of the files that are not as they should be; return how many briefs and changes that were."""
+        from claudemail.office import mirror  # YAML, which most commands can do without
+
+        return await mirror.write_some(self._desk)
+
+    async def mirror_anew(self) -> None:
+        """Have all files written again: see `mirror.write_all_anew`."""
+        from claudemail.office import mirror
+
+        await mirror.write_all_anew(self._desk)
+
+    async def checkup(self) -> CheckupView:
+        """Return what in the fleet wants attention: see `examining.checkup`."""
+        return await examining.checkup(self._desk)
 
     async def status(self) -> StatusView:
         """Return the state of this node."""

@@ -7,6 +7,7 @@ from claudemail.errors import UnknownName
 from claudemail.model.brief import Sender
 from claudemail.model.value import Value
 from claudemail.office.directory import Directory, Kind, nearest
+from claudemail.store.briefs import Reader
 
 
 class Party(Value):
@@ -24,6 +25,21 @@ class Party(Value):
     def sender(self) -> Sender:
         """This party as the sender of a brief."""
         return Sender(name=self.name, instance=self.instance, node=self.node)
+
+    @property
+    def reader(self) -> Reader:
+        """This party as someone who has mail and sends some."""
+        return Reader(self.node, self.name, self.mailboxes)
+
+    @property
+    def reader_or_all(self) -> Reader | None:
+        """Whose mail this party may see; None: everyone's of the node."""
+        return None if self.is_operator else self.reader
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names that stars and entries of this party are kept under."""
+        return tuple(dict.fromkeys((*self.mailboxes, self.name)))
 
     @property
     def is_operator(self) -> bool:

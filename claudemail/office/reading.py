@@ -8,18 +8,30 @@ from collections.abc import Sequence
 from claudemail.model.brief import Priority
 from claudemail.model.ids import new_id
 from claudemail.model.receipt import DeliveryState, Receipt
-from claudemail.model.views import BriefView, CheckView, DigestItem, DigestView, InboxPage, SenderCount
+from claudemail.model.roster import PeerState
+from claudemail.model.views import (
+    BriefView,
+    CheckView,
+    DigestItem,
+    DigestView,
+    InboxPage,
+    InboxRow,
+    SenderCount,
+    StarView,
+    ThreadView,
+)
 from claudemail.office.desk import Desk
-from claudemail.office.finding import find_for
+from claudemail.office.finding import Found, find_for
 from claudemail.office.party import Party
 from claudemail.office.sending import with_presence
-from claudemail.store import briefs, entries, leases, outbox, recipients
+from claudemail.store import actions, briefs, entries, leases, outbox, recipients, stars
 
 DIGEST_CHARS = 8_000
 """The size of a digest unless told otherwise: what an injected text may be, with some room (10,000)."""
 EXCERPT_CHARS = 600
 _MOST_DIGESTED = 50
 _MOST_SENDERS = 20
+_MOST_THREAD = 50
 _MOST_RECEIPTS = 500
 _ITEM_OVERHEAD = 160
 
@@ -34,7 +46,7 @@ async def check(desk: Desk, party: Party) -> CheckView:
             unread=sum(unread.values()),
             by_priority={priority: unread[priority] for priority in reversed(Priority) if priority in unread},
             by_sender=[SenderCount(sender=name, count=count) for name, count in senders[:_MOST_SENDERS]],
-            oldest_at=entries.oldest_unread(connection, party.mailboxes) if unread else None,
+            oldest_at=entries.oldest_unread(connection, party.mailboxes, unread) if unread else None,
         )
 
     return await desk.mail.read(work)
@@ -65,19 +77,117 @@ async def read(desk: Desk, party: Party, word: str) -> BriefView:
     peers = await desk.peers()
 
     def work(connection: sqlite3.Connection) -> BriefView:
-        row, held, own = find_for(connection, party, word)
-        states = recipients.states(connection, row["number"])
-        return BriefView(
-            brief=briefs.load(row),
-            number=row["number"],
-            verified=bool(row["verified"]),
-            mailboxes=[entry["mailbox"] for entry in held],
-            unread=any(entry["read_at"] is None for entry in own),
-            recipients=with_presence(states, desk.directory_in(connection, peers), peers),
-            thread=briefs.thread(connection, row["thread"], but=row["number"]),
-        )
+        found = find_for(connection, party, word)
+        numbers, more = briefs.thread(connection, found.row["thread"], party.reader_or_all, _MOST_THREAD)
+        others = [number for number in numbers if number != found.row["number"]]
+        rows = entries.rows_of(connection, others, _whose(party))
+        return _in_full(desk, connection, party, found, peers, thread=_in_order(rows, others), thread_more=more)
 
     return await desk.mail.read(work)
+
+
+async def thread(desk: Desk, party: Party, word: str, limit: int) -> ThreadView:
+    """Return the latest briefs of a thread that this party may see, in full. They are not marked read: see `shown`.
+
+    Raises:
+        NotFound: there is none that goes by `word`, or it is neither from nor to this party.
+    """
+    peers = await desk.peers()
+
+    def work(connection: sqlite3.Connection) -> ThreadView:
+        row = find_for(connection, party, word).row
+        numbers, more = briefs.thread(connection, row["thread"], party.reader_or_all, limit)
+        views = [
+            _in_full(desk, connection, party, find_for(connection, party, str(number)), peers, thread=[], thread_more=0)
+            for number in numbers
+        ]
+        return ThreadView(briefs=views, left_out=more)
+
+    return await desk.mail.read(work)
+
+
+def _in_full(
+    desk: Desk,
+    connection: sqlite3.Connection,
+    party: Party,
+    found: Found,
+    peers: dict[str, PeerState],
+    *,
+    thread: list[InboxRow],
+    thread_more: int,
+) -> BriefView:
+    row, held, own = found
+    states = recipients.states(connection, row["number"])
+    boxes = own if own or not party.is_operator else held
+    return BriefView(
+        brief=briefs.load(row),
+        number=row["number"],
+        verified=bool(row["verified"]),
+        mailboxes=[entry["mailbox"] for entry in held],
+        unread=any(entry["read_at"] is None for entry in own),
+        starred=bool(stars.starred(connection, [row["number"]], _whose(party))),
+        archived=bool(boxes) and all(entry["archived_at"] is not None for entry in boxes),
+        recipients=with_presence(states, desk.directory_in(connection, peers), peers),
+        actions=actions.of_brief(connection, row["id"]),
+        thread=thread,
+        thread_more=thread_more,
+    )
+
+
+def _in_order(rows: list[InboxRow], numbers: list[int]) -> list[InboxRow]:
+    return sorted(rows, key=lambda row: numbers.index(row.number))
+
+
+def _whose(party: Party) -> tuple[str, ...] | None:
+    """Return whose stars and entries this party sees on a brief; None: everyone's."""
+    return None if party.is_operator else party.own_names
+
+
+async def star(desk: Desk, party: Party, word: str) -> StarView:
+    """Star a brief for this party, or take its star away.
+
+    A star on mail in one's mailbox is on that mailbox: sessions of an instance share those on its mail.
+
+    Raises:
+        NotFound: there is none that goes by `word`, or it is neither from nor to this party.
+        LeaseLost: the callsign is another session's now.
+        StoreError: nothing is changed.
+    """
+
+    def work(connection: sqlite3.Connection) -> StarView:
+        leases.check(connection, party.name, party.epoch)
+        found = find_for(connection, party, word)
+        number = found.row["number"]
+        name = next((box for box in party.mailboxes if any(entry["mailbox"] == box for entry in found.own)), party.name)
+        starred = stars.toggle(connection, name, number, desk.wall())
+        return StarView(row=entries.rows_of(connection, [number], _whose(party))[0], starred=starred)
+
+    return await desk.mail.write(work)
+
+
+async def told(desk: Desk, party: Party) -> None:
+    """Note that this party has been told that there is unread mail for it, and send receipts to those who wrote it.
+
+    Raises:
+        LeaseLost: the callsign is another session's now; nothing is noted.
+        StoreError: nothing is noted.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        leases.check(connection, party.name, party.epoch)
+        now = desk.wall()
+        notes: dict[str, list[Receipt]] = {}
+        for number in entries.untold(connection, party.mailboxes, _MOST_RECEIPTS):
+            row = briefs.by_number(connection, number)
+            for mailbox in entries.mark_notified(connection, party.mailboxes, number, now):
+                receipt = Receipt(
+                    brief_id=row["id"], recipient=mailbox, state=DeliveryState.NOTIFIED, at=now, by=party.name
+                )
+                notes.setdefault(row["node"], []).append(receipt)
+        send_receipts(desk, connection, notes, now)
+
+    if await desk.mail.read(lambda connection: entries.untold(connection, party.mailboxes, 1)):
+        await desk.mail.write(work)
 
 
 async def digest(desk: Desk, party: Party, most_chars: int) -> DigestView:
@@ -90,10 +200,11 @@ async def digest(desk: Desk, party: Party, most_chars: int) -> DigestView:
             brief = briefs.load(briefs.find(connection, row.id))
             whole = len(brief.body) <= EXCERPT_CHARS
             excerpt = brief.body if whole else brief.body[:EXCERPT_CHARS].rstrip() + "…"
-            size += _ITEM_OVERHEAD + len(row.title) + len(excerpt) + sum(len(action.text) for action in brief.actions)
+            asked = actions.of_brief(connection, brief.id)
+            size += _ITEM_OVERHEAD + len(row.title) + len(excerpt) + sum(len(action.text) for action in asked)
             if items and size > most_chars:
                 break
-            items.append(DigestItem(row=row, excerpt=excerpt, whole=whole, actions=brief.actions))
+            items.append(DigestItem(row=row, excerpt=excerpt, whole=whole, actions=asked))
         counts, _ = entries.counts(connection, party.mailboxes)
         return DigestView(items=items, remaining=sum(counts.values()) - len(items))
 
@@ -109,8 +220,7 @@ async def shown(desk: Desk, party: Party, numbers: Sequence[int]) -> None:
     """
 
     def work(connection: sqlite3.Connection) -> None:
-        if party.epoch is not None:
-            leases.check(connection, party.name, party.epoch)
+        leases.check(connection, party.name, party.epoch)
         now = desk.wall()
         notes: dict[str, list[Receipt]] = {}
         for number in numbers:

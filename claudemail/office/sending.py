@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from claudemail.clock import day_of
 from claudemail.errors import InvalidInput, KeyReused
-from claudemail.model import address
-from claudemail.model.brief import SIGNED_AS, Brief, Draft, canonical, check_size
+from claudemail.model import address, checkbox
+from claudemail.model.brief import MAX_ACTIONS, SIGNED_AS, ActionItem, Brief, Draft, canonical, check_size
 from claudemail.model.ids import new_id
 from claudemail.model.receipt import DeliveryState, RecipientState
 from claudemail.model.roster import PeerState
 from claudemail.model.views import SendResult
+from claudemail.office.actions import assignee, make_of_brief, spelt
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, Entry
 from claudemail.office.finding import find_for
@@ -37,7 +40,29 @@ async def send(desk: Desk, party: Party, draft: Draft) -> SendResult:
     to = address.parse(draft.to) if draft.to else ()
     peers = await desk.peers()
     _ = desk.key  # made before the transaction: the first one of a node is written to disk
-    return await desk.mail.write(lambda connection: _accept(desk, connection, party, draft, to, peers))
+    items = await _items(desk, draft)
+    return await desk.mail.write(lambda connection: _accept(desk, connection, party, draft, items, to, peers))
+
+
+async def _items(desk: Desk, draft: Draft) -> list[ActionItem]:
+    """Return what a draft asks for, in its fields and in the boxes of its body, each once.
+
+    Raises:
+        InvalidInput: it is too much.
+    """
+    if not checkbox.may_have_boxes(draft.body):
+        return draft.actions
+    knows, today = (await desk.directory()).knows, day_of(desk.wall())
+    # In a thread, since the Markdown of the largest body takes a second; others go on meanwhile.
+    found = await asyncio.to_thread(checkbox.extract, draft.body, today=today, knows=knows)
+    texts = {item.text.casefold(): item for item in reversed([*draft.actions, *found])}
+    items = sorted(texts.values(), key=[*draft.actions, *found].index)
+    if len(items) > MAX_ACTIONS:
+        raise InvalidInput(
+            f"The brief has {len(items)} actions with those of its boxes; the limit is {MAX_ACTIONS}.",
+            remedy="Send several briefs, or put a list that asks for nothing into a code block.",
+        )
+    return items
 
 
 def _accept(
@@ -45,11 +70,11 @@ def _accept(
     connection: sqlite3.Connection,
     party: Party,
     draft: Draft,
+    items: list[ActionItem],
     to: tuple[address.Address, ...],
     peers: dict[str, PeerState],
 ) -> SendResult:
-    if party.epoch is not None:
-        leases.check(connection, party.name, party.epoch)
+    leases.check(connection, party.name, party.epoch)
     directory = desk.directory_in(connection, peers)
     digest = hashlib.sha256(draft.model_dump_json(exclude={"key"}).encode()).hexdigest()
     if draft.key is not None:
@@ -65,9 +90,10 @@ def _accept(
             return _result(connection, row, directory, peers, repeated=True)
     parent = None if draft.reply_to is None else find_for(connection, party, draft.reply_to).row
     if not to and parent is not None:
-        to = (address.Address(name=parent["sender"], node=parent["node"]),)
+        to = _answered(party, parent)
     chosen = directory.resolve(to, but=party.name)
-    brief = _compose(desk, connection, party, draft, to, parent)
+    items = [_given(directory, party, item) for item in items]
+    brief = _compose(desk, connection, party, draft, items, to, parent)
     check_size(brief.title, brief.body, brief.actions, brief.labels)  # as its recipients will, with the signature line
     number = _store(desk, connection, brief, chosen)
     if draft.key is not None:
@@ -75,11 +101,30 @@ def _accept(
     return _result(connection, briefs.find(connection, brief.id), directory, peers, repeated=False)
 
 
+def _answered(party: Party, parent: sqlite3.Row) -> tuple[address.Address, ...]:
+    """Return whom a reply goes to: who wrote, or for one's own brief, those whom that went to."""
+    if (parent["sender"], parent["node"]) == (party.name, party.node):
+        return address.parse(briefs.load(parent).to)
+    return (address.Address(name=parent["sender"], node=parent["node"]),)
+
+
+def _given(directory: Directory, party: Party, item: ActionItem) -> ActionItem:
+    """Return an item with its assignee as the fleet spells it.
+
+    Raises:
+        UnknownName: nobody is called that.
+    """
+    if item.assignee is None:
+        return item
+    return item.model_copy(update={"assignee": assignee(directory, party, item.assignee)})
+
+
 def _compose(
     desk: Desk,
     connection: sqlite3.Connection,
     party: Party,
     draft: Draft,
+    items: list[ActionItem],
     to: Sequence[address.Address],
     parent: sqlite3.Row | None,
 ) -> Brief:
@@ -94,7 +139,7 @@ def _compose(
         to=[str(one) for one in to],
         title=draft.title,
         body=_signed_off(draft.body, desk.config.signatures.get(party.name)),
-        actions=draft.actions,
+        actions=items,
         priority=draft.priority,
         due=draft.due,
         expires=draft.expires,
@@ -121,10 +166,11 @@ def _store(desk: Desk, connection: sqlite3.Connection, brief: Brief, chosen: Seq
     away: dict[str, list[str]] = {}
     for entry in chosen:
         recipients.add(connection, number, entry.name, entry.node, now=now, delivered=entry.node == here)
-        if entry.node == here:
-            entries.deliver(connection, entry.name, number, brief.priority)
-        else:
+        if entry.node != here:
             away.setdefault(entry.node, []).append(entry.name)
+    entries.deliver(connection, number, brief, [entry.name for entry in chosen if entry.node == here], known=False)
+    sole = spelt(chosen[0]) if len(chosen) == 1 else None
+    make_of_brief(desk, connection, brief, sole)  # they go first: no node has the brief without them
     for node, names in away.items():
         outbox.enqueue_brief(connection, node, new_id(now), number, names, len(text), now)
     return number

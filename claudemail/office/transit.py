@@ -15,10 +15,11 @@ from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, Pa
 from claudemail.model.receipt import DeliveryState, Receipt
 from claudemail.model.roster import MOST_EPOCHS, Heartbeat, PeerState
 from claudemail.model.value import LATER
+from claudemail.office import replication
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
 from claudemail.office.reading import send_receipts
-from claudemail.store import briefs, entries, inbound, outbox, recipients, registry
+from claudemail.store import action_changes, actions, briefs, entries, inbound, outbox, recipients, registry
 
 _RECEIPTS = TypeAdapter(list[Receipt], config=LATER)
 _MOST_NAMES = 512
@@ -38,6 +39,8 @@ class _Examined(NamedTuple):
     verified: bool = False
     names: tuple[str, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    changes: tuple[replication.Signed, ...] = ()
+    digests: dict[int, str] | None = None
     refusal: Refusal | None = None
 
 
@@ -47,6 +50,7 @@ class Transit:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._keys = {node.id: node.public_key for node in desk.config.nodes}
+        self._apart = replication.Apart()
 
     async def take_in(self, origin: Origin, batch: Batch) -> Answer | Setback:
         """Take a peer's parcels in; when this returns, what the answer says is durable.
@@ -98,6 +102,10 @@ class Transit:
         if item.brief is None:
             for receipt in item.receipts:
                 recipients.receipt(connection, origin.node, receipt)
+            for one in item.changes:
+                actions.apply(connection, one.change, one.canonical, one.signature, verified=one.verified)
+            if item.digests is not None:
+                replication.answer(connection, origin.node, item.digests, now)
             return None
         boxes = {name: directory.here(name) for name in item.names}
         lost = [name for name, box in boxes.items() if box is None]
@@ -113,9 +121,8 @@ class Transit:
             )
         else:
             number = row["number"]
-        for box in boxes.values():
-            if box is not None:
-                entries.deliver(connection, box, number, item.brief.priority)
+        found = [box for box in boxes.values() if box is not None]
+        entries.deliver(connection, number, item.brief, found, known=row is not None)
         failed = [
             Receipt(brief_id=item.brief.id, recipient=name, state=DeliveryState.FAILED, at=now,
                     reason=f"Nobody on {node} is called {name}.")
@@ -140,6 +147,10 @@ class Transit:
             if parcel.kind == ParcelKind.RECEIPTS:
                 receipts = _RECEIPTS.validate_python(parcel.body.get("receipts"))
                 return _Examined(parcel, receipts=tuple(receipts))
+            if parcel.kind == ParcelKind.ACTIONS:
+                return _Examined(parcel, changes=replication.read_changes(parcel.body, origin, self._keys))
+            if parcel.kind == ParcelKind.DIGESTS:
+                return _Examined(parcel, digests=replication.read_digests(parcel.body))
             if parcel.kind != ParcelKind.BRIEF:
                 reason = f"{self._desk.config.node_id} runs ClaudeMail {__version__}, which knows no {parcel.kind!r} parcels."
                 return _Examined(parcel, refusal=_refuse(parcel, "unknown_kind", reason))
@@ -216,10 +227,14 @@ class Transit:
     async def own_heartbeat(self, peer: str) -> Heartbeat:
         """Return what this node says of itself to a peer."""
         roster = await self._desk.mail.read(self._desk.presences)
-        lane = await self._desk.mail.read(lambda connection: inbound.progress(connection, peer, MOST_EPOCHS))
+        lane, known = await self._desk.mail.read(
+            lambda connection: (inbound.progress(connection, peer, MOST_EPOCHS), action_changes.total(connection))
+        )
         if len(roster) > _MOST_PRESENCES:
             roster.sort(key=lambda presence: not presence.live)  # who is there matters most
-        return Heartbeat(version=__version__, at=self._desk.wall(), roster=roster[:_MOST_PRESENCES], lane=lane)
+        return Heartbeat(
+            version=__version__, at=self._desk.wall(), roster=roster[:_MOST_PRESENCES], lane=lane, actions=known
+        )
 
     async def heard(self, peer: str, beat: Heartbeat, *, rtt_ms: float | None) -> None:
         """Take in what a peer says of itself."""
@@ -227,6 +242,16 @@ class Transit:
         await self._desk.registry.write(
             lambda connection: registry.heartbeat(connection, peer, beat, rtt_ms=rtt_ms, now=now)
         )
+        await self._compare(peer, beat.actions)
+
+    async def _compare(self, peer: str, theirs: str | None) -> None:
+        """Ask a peer for the changes of actions that it knows and this node does not, if they have stayed apart for a while."""
+        if theirs is None:
+            return
+        own = await self._desk.mail.read(action_changes.total)
+        if self._apart.should_ask(peer, own, theirs):
+            now = self._desk.wall()
+            await self._desk.mail.write(lambda connection: replication.ask(connection, peer, now))
 
     async def has_lost(self, peer: str, beat: Heartbeat, before: int) -> bool:
         """Return whether a peer's heartbeat says that it has less than it acknowledged before that time."""

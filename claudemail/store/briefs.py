@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from claudemail.config import OPERATOR
 from claudemail.errors import NotFound
 from claudemail.model.brief import Brief, Priority, Sender
 from claudemail.model.ids import CODE_LENGTH, REF_LENGTH, code_of
@@ -73,6 +76,39 @@ def find(connection: sqlite3.Connection, word: str) -> sqlite3.Row:
     raise NotFound(f"{word!r} stands for several briefs: {listed}.", remedy="Use the longer form of the one you mean.")
 
 
+def by_number(connection: sqlite3.Connection, number: int) -> sqlite3.Row:
+    """Return the row of a brief that is there."""
+    row: sqlite3.Row = connection.execute("SELECT * FROM briefs WHERE number = ?", (number,)).fetchone()
+    return row
+
+
+def sent_by(connection: sqlite3.Connection, node: str, name: str, before: int | None) -> Iterator[sqlite3.Row]:
+    """Return numbers and times of acceptance of the briefs that somebody sent, newest first."""
+    return connection.execute(
+        "SELECT number, accepted_at FROM briefs WHERE node = ? AND sender = ? AND number < ? ORDER BY number DESC",
+        (node, name, before if before is not None else 2**62),
+    )
+
+
+def accepted_from(connection: sqlite3.Connection, at: int) -> int:
+    """Return about which number was the first to be accepted at a time (Unix milliseconds) or later.
+
+    Numbers grow with the time of acceptance, but for clocks that were set back.
+    """
+    (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM briefs").fetchone()
+    low, high = 1, last + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            "SELECT number, accepted_at FROM briefs WHERE number >= ? ORDER BY number LIMIT 1", (middle,)
+        ).fetchone()
+        if row["accepted_at"] >= at:
+            high = middle
+        else:
+            low = row["number"] + 1
+    return low
+
+
 def totals(connection: sqlite3.Connection) -> dict[str, int]:
     """Return how many briefs there are from each node."""
     return {row["node"]: row["briefs"] for row in connection.execute("SELECT node, briefs FROM totals")}
@@ -83,16 +119,59 @@ def load(row: sqlite3.Row) -> Brief:
     return Brief.model_validate(json.loads(row["canonical"]))
 
 
-def thread(connection: sqlite3.Connection, thread_id: str, *, but: int, limit: int = 50) -> list[InboxRow]:
-    """Return the briefs of a thread but for one number, oldest first."""
+def with_actions(connection: sqlite3.Connection, node: str) -> list[tuple[Brief, list[str]]]:
+    """Return the briefs of a node that ask for something, each with the names of its recipients, operators with their node."""
+    found = []
+    for row in connection.execute("SELECT * FROM briefs WHERE node = ? AND actions > 0", (node,)).fetchall():
+        names = connection.execute(
+            "SELECT iif(name = ?, name || '@' || node, name) AS name FROM recipients WHERE brief = ?",
+            (OPERATOR, row["number"]),
+        ).fetchall()
+        found.append((load(row), [name["name"] for name in names]))
+    return found
+
+
+class Reader(NamedTuple):
+    """Someone who may see what is in their mailboxes, and what they or their instance sent from this node."""
+
+    node: str
+    name: str
+    mailboxes: tuple[str, ...]
+
+    def sees(self, alias: str = "b") -> tuple[str, tuple[str, ...]]:
+        """Return an SQL condition on a brief for what they may see, and its values."""
+        marks = ", ".join("?" * len(self.mailboxes))
+        held = f"EXISTS (SELECT 1 FROM entries v WHERE v.brief = {alias}.number AND v.mailbox IN ({marks}))"
+        return f"({held} OR {self._wrote(alias, marks)})", (*self.mailboxes, *self._writers())
+
+    def wrote(self, alias: str = "b") -> tuple[str, tuple[str, ...]]:
+        """Return an SQL condition on a brief for what they or their instance sent, and its values."""
+        return self._wrote(alias, ", ".join("?" * len(self.mailboxes))), self._writers()
+
+    def _wrote(self, alias: str, marks: str) -> str:
+        return f"({alias}.node = ? AND ({alias}.sender = ? OR {alias}.instance IN ({marks})))"
+
+    def _writers(self) -> tuple[str, ...]:
+        return (self.node, self.name, *self.mailboxes)
+
+
+def thread(connection: sqlite3.Connection, thread_id: str, reader: Reader | None, limit: int) -> tuple[list[int], int]:
+    """Return the numbers of the latest briefs of a thread that a reader (None: anyone) may see, oldest first.
+
+    Returns:
+        The numbers, and how many older ones were left out.
+    """
+    sees, values = ("1", ()) if reader is None else reader.sees()
     rows = connection.execute(
-        f"SELECT {ROW_COLUMNS} FROM briefs b WHERE b.thread = ? AND b.number <> ? ORDER BY b.at LIMIT ?",
-        (thread_id, but, limit),
-    )
-    return [as_row(row, mailboxes=[], unread=False) for row in rows]
+        f"SELECT b.number FROM briefs b WHERE b.thread = ? AND {sees} ORDER BY b.at DESC, b.number DESC",
+        (thread_id, *values),
+    ).fetchall()
+    return [row["number"] for row in reversed(rows[:limit])], max(len(rows) - limit, 0)
 
 
-def as_row(row: sqlite3.Row, *, mailboxes: list[str], unread: bool) -> InboxRow:
+def as_row(
+    row: sqlite3.Row, *, mailboxes: list[str], unread: bool, starred: bool = False, archived: bool = False
+) -> InboxRow:
     """Return a database row, with ROW_COLUMNS in it, as a line of an inbox."""
     return InboxRow(
         id=row["id"],
@@ -106,6 +185,8 @@ def as_row(row: sqlite3.Row, *, mailboxes: list[str], unread: bool) -> InboxRow:
         actions=row["actions"],
         unread=unread,
         mailboxes=mailboxes,
+        starred=starred,
+        archived=archived,
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -13,8 +15,10 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from claudemail.errors import StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreFull
+from claudemail.errors import StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreFull, StoreReplaced
+from claudemail.store import text_index
 from claudemail.store.bell import Bell
+from claudemail.store.copies import users_file
 from claudemail.store.filesystem import refuse_network_filesystem
 from claudemail.store.gate import Gate
 
@@ -30,8 +34,15 @@ _WATCH_S = 1.0
 class Schema:
     """A database's migrations: `NAME_0001.sql` and so on, each taking it from one `user_version` to the next."""
 
-    def __init__(self, *scripts: str) -> None:
+    def __init__(self, *scripts: str, functions: Mapping[str, tuple[int, Callable[..., str]]] | None = None) -> None:
+        """Take the scripts in their order, and the functions that their SQL may call, with the number of arguments."""
         self.scripts = scripts
+        self._functions = functions or {}
+
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Give a connection the functions."""
+        for name, (arguments, function) in self._functions.items():
+            connection.create_function(name, arguments, function, deterministic=True)
 
     @property
     def version(self) -> int:
@@ -43,8 +54,12 @@ class Schema:
         return files("claudemail.store").joinpath("schema", self.scripts[version - 1]).read_text("utf-8")
 
 
-MAIL = Schema("0001.sql")
+MAIL = Schema("0001.sql", "0002.sql", functions=text_index.FUNCTIONS)
 REGISTRY = Schema("registry_0001.sql")
+
+
+_abandoned: list[sqlite3.Connection] = []
+"""Connections to files that are no longer in their place; they live as long as the process."""
 
 
 class _Thread(aiosqlite.Connection):
@@ -53,6 +68,17 @@ class _Thread(aiosqlite.Connection):
     async def call(self, work: Work[T]) -> T:
         result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
         return result
+
+    async def abandon(self) -> None:
+        """End the thread, and leave the connection as it is.
+
+        Its file is no longer in its place. To close it would remove the log of whatever database has that name now.
+        """
+        _abandoned.append(self._conn)
+        self._connection = None
+        stopped = self.stop()
+        if stopped is not None:
+            await stopped
 
     def join(self) -> None:
         """Wait for the end of the thread of a connection that could not be made: it must not outlive the event loop."""
@@ -75,6 +101,9 @@ class Database:
         self._watcher: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[], None]] = []
         self._closed = False
+        self._file: tuple[int, int] | None = None
+        self._users = os.open(users_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._users, fcntl.LOCK_SH)  # waits while the file is being replaced
 
     @classmethod
     async def open(cls, path: Path, schema: Schema, *, durable: bool = True) -> Database:
@@ -121,22 +150,32 @@ class Database:
         if self._flusher is not None:
             await asyncio.wait([self._flusher])
         for thread in (self._reader, self._writer):
-            if thread is not None:
+            if thread is None:
+                continue
+            if self.is_in_place():
                 await thread.call(self._close_connection)
                 await thread.close()
+            else:
+                await thread.abandon()
         self._reader = self._writer = None
         self._bell.close()
         self._gate.close()
+        os.close(self._users)
 
     async def read(self, work: Work[T]) -> T:
         """Return what `work` finds, all of it in one snapshot.
 
         Raises:
-            StoreError: SQLite failed.
+            StoreError: SQLite failed, or the file was replaced.
         """
         if self._reader is None:
             raise StoreError("The database is closed.")
+        self._check_file()
         return await self._reader.call(lambda connection: _snapshot(connection, work))
+
+    def is_in_place(self) -> bool:
+        """Return whether the file is still the one that was opened."""
+        return _identity(self.path) == self._file
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a write transaction and return its result once it is committed.
@@ -194,6 +233,7 @@ class Database:
 
     def _commit(self, connection: sqlite3.Connection, works: list[Work[Any]]) -> list[tuple[Any] | Exception]:
         with self._gate:
+            self._check_file()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 outcomes = [_unit(connection, work) for work in works]
@@ -205,6 +245,11 @@ class Database:
                     connection.execute("ROLLBACK")
         self._bell.ring()
         return outcomes
+
+    def _check_file(self) -> None:
+        """Raise StoreReplaced if the file is no longer the one that was opened: what is written to that, nobody will read."""
+        if not self.is_in_place():
+            raise StoreReplaced(f"The database {self.path} was moved, removed or replaced.")
 
     def _tell(self) -> None:
         for listener in list(self._listeners):
@@ -232,7 +277,9 @@ class Database:
     async def _connect(self) -> _Thread:
         def connector() -> sqlite3.Connection:
             with self._gate:  # the first connection after a crash recovers the log
-                return _open(self.path, durable=self._durable)
+                connection = _open(self.path, durable=self._durable)
+                self._schema.prepare(connection)
+                return connection
 
         thread = _Thread(connector, 64)
         try:
@@ -240,6 +287,7 @@ class Database:
         except sqlite3.Error as error:
             thread.join()
             raise _explain(error, self.path) from error
+        self._file = self._file or _identity(self.path)
         return thread
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -262,6 +310,14 @@ class Database:
     def _close_connection(self, connection: sqlite3.Connection) -> None:
         with self._gate:
             connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _open(path: Path, *, durable: bool) -> sqlite3.Connection:

@@ -55,11 +55,18 @@ def claim(
     return epoch
 
 
-def check(connection: sqlite3.Connection, callsign: str, epoch: int) -> None:
-    """Raise LeaseLost unless the callsign is held under this epoch."""
+def check(connection: sqlite3.Connection, callsign: str, epoch: int | None) -> None:
+    """Raise LeaseLost unless the callsign is held under this epoch; without one, it is no session that writes."""
+    if epoch is None:
+        return
     row = connection.execute("SELECT epoch FROM leases WHERE callsign = ?", (callsign,)).fetchone()
     if row is None or row["epoch"] != epoch:
         raise LeaseLost(f"This session is no longer {callsign}: another session holds that callsign now.")
+
+
+def active(connection: sqlite3.Connection, callsign: str, epoch: int, now: int) -> None:
+    """Note that a session has done something."""
+    connection.execute("UPDATE leases SET seen_at = ? WHERE callsign = ? AND epoch = ?", (now, callsign, epoch))
 
 
 def end(connection: sqlite3.Connection, callsign: str, epoch: int, now: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from claudemail.store import text_index
+
 
 def owner(connection: sqlite3.Connection) -> str | None:
     """Return the id of the node whose mail this is; None for a new database."""
@@ -15,6 +17,29 @@ def had_peers(connection: sqlite3.Connection) -> bool:
     """Return whether the node ever exchanged mail with another, which then knows it by its name."""
     row = connection.execute("SELECT EXISTS (SELECT 1 FROM lanes) OR EXISTS (SELECT 1 FROM inbound)").fetchone()
     return bool(row[0])
+
+
+def lacks_actions(connection: sqlite3.Connection) -> bool:
+    """Return whether there are briefs whose actions have not been made, from before they were tracked."""
+    return connection.execute("SELECT 1 FROM meta WHERE key = 'without_actions'").fetchone() is not None
+
+
+def has_actions(connection: sqlite3.Connection) -> None:
+    """Note that the actions of all briefs have been made."""
+    connection.execute("DELETE FROM meta WHERE key = 'without_actions'")
+
+
+def mirrored_change(connection: sqlite3.Connection) -> int:
+    """Return the place in the history of actions up to which the mirror has it."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'mirrored_change'").fetchone()
+    return 0 if row is None else int(row["value"])
+
+
+def set_mirrored_change(connection: sqlite3.Connection, place: int) -> None:
+    """Note up to which place in the history of actions the mirror has it."""
+    connection.execute(
+        "INSERT INTO meta VALUES ('mirrored_change', ?1) ON CONFLICT DO UPDATE SET value = ?1", (str(place),)
+    )
 
 
 def set_owner(connection: sqlite3.Connection, old: str | None, new: str) -> None:
@@ -32,3 +57,4 @@ def set_owner(connection: sqlite3.Connection, old: str | None, new: str) -> None
         " WHERE sender LIKE '% (' || ?1 || ')'",
         (old, new),
     )
+    text_index.refill(connection)

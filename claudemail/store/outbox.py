@@ -33,8 +33,16 @@ def enqueue_brief(
 
 def enqueue_receipts(connection: sqlite3.Connection, peer: str, id: str, receipts: Sequence[Receipt], now: int) -> None:
     """Put receipts into a peer's lane."""
-    body = json.dumps({"receipts": [receipt.model_dump(mode="json") for receipt in receipts]})
-    _enqueue(connection, peer, id, ParcelKind.RECEIPTS, len(body), now, body=body)
+    body = {"receipts": [receipt.model_dump(mode="json") for receipt in receipts]}
+    enqueue(connection, peer, id, ParcelKind.RECEIPTS, body, now)
+
+
+def enqueue(
+    connection: sqlite3.Connection, peer: str, id: str, kind: ParcelKind, body: Mapping[str, object], now: int
+) -> None:
+    """Put a parcel that has a body of its own into a peer's lane."""
+    text = json.dumps(body)
+    _enqueue(connection, peer, id, kind, len(text), now, body=text)
 
 
 def batch(connection: sqlite3.Connection, peer: str) -> Batch | None:
@@ -126,6 +134,12 @@ def new_epoch(connection: sqlite3.Connection, peer: str) -> None:
     connection.execute("UPDATE lanes SET epoch = ?, next_seq = ? WHERE peer = ?", (epoch, len(rows) + 1, peer))
 
 
+def new_epochs(connection: sqlite3.Connection) -> None:
+    """Begin every lane anew: the numbers that this database goes on from may have been given out already."""
+    for row in connection.execute("SELECT peer FROM lanes").fetchall():
+        new_epoch(connection, row["peer"])
+
+
 def expire(connection: sqlite3.Connection, elapsed_ms: int, now: int) -> None:
     """Count service time on, send what has waited longer than the retention to dead letters, forget the log beyond it."""
     connection.execute(
@@ -163,12 +177,19 @@ def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
 def dead(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
     """Return the newest dead letters."""
     rows = connection.execute(
-        "SELECT o.peer, o.at, o.reason, b.ref, b.title FROM outbox o LEFT JOIN briefs b ON b.number = o.brief"
+        "SELECT o.kind, o.peer, o.at, o.reason, b.ref, b.title FROM outbox o LEFT JOIN briefs b ON b.number = o.brief"
         " WHERE o.dead_code IS NOT NULL ORDER BY o.at DESC LIMIT ?",
         (limit,),
     )
     return [
-        DeadLetter(ref=row["ref"], title=row["title"], node=row["peer"], at=row["at"], reason=row["reason"])
+        DeadLetter(
+            kind=row["kind"],
+            ref=row["ref"],
+            title=row["title"],
+            node=row["peer"],
+            at=row["at"],
+            reason=row["reason"],
+        )
         for row in rows
     ]
 

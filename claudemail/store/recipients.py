@@ -56,6 +56,14 @@ def receipt(connection: sqlite3.Connection, node: str, receipt: Receipt) -> None
         )
 
 
+def is_unread(connection: sqlite3.Connection, number: int) -> bool:
+    """Return whether a recipient of a brief has not read it."""
+    row = connection.execute(
+        "SELECT 1 FROM recipients WHERE brief = ? AND read_at IS NULL LIMIT 1", (number,)
+    ).fetchone()
+    return row is not None
+
+
 def states(connection: sqlite3.Connection, number: int) -> list[RecipientState]:
     """Return the state of each recipient of a brief, by name."""
     rows = connection.execute("SELECT * FROM recipients WHERE brief = ? ORDER BY node, name", (number,))

@@ -15,8 +15,12 @@ async def _run(call: Call, args: Args) -> str:  # noqa: ARG001 - every tool take
     view = await call.office.check(call.party)
     if not view.unread:
         return f"No unread mail for {call.party.name}."
+    call.told = True
     levels = listing([f"{count} {priority.value}" for priority, count in view.by_priority.items()])
-    senders = listing([f"{item.sender} {item.count}" for item in view.by_sender])
+    left = view.unread - sum(item.count for item in view.by_sender)
+    senders = listing(
+        [*(f"{item.sender} {item.count}" for item in view.by_sender), *([f"others {left}"] if left else [])]
+    )
     age = "" if view.oldest_at is None else f" The oldest came {ago(view.oldest_at, call.office.now())} ago."
     return (
         f"{plural(view.unread, 'unread brief')} for {call.party.name}: {levels}. From: {senders}.{age}\n"

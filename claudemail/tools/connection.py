@@ -15,6 +15,7 @@ import contextlib
 import json
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
@@ -30,12 +31,14 @@ from claudemail.model.brief import Line, Name
 from claudemail.model.value import Value
 from claudemail.office import Office, Party
 from claudemail.tools.server import build
+from claudemail.tools.tool import Call
 
 log = logging.getLogger(__name__)
 HELLO, WELCOME, REFUSED, SHOWN = (f"claudemail/{word}" for word in ("hello", "welcome", "refused", "shown"))
 MAX_LINE = 4 * 1024 * 1024
 """The longest line either side takes, in bytes: a brief of 256 KiB can grow sixfold when JSON escapes it."""
 _HELLO_S = 10.0
+_ACTIVE_EVERY_S = 20.0
 
 
 class Hello(Value):
@@ -61,7 +64,8 @@ class Connection:
         self._changed = changed
         self._reader = reader
         self._writer = writer
-        self._shown: dict[types.RequestId, list[int]] = {}
+        self._answered: dict[types.RequestId, Call] = {}
+        self._active_at = time.monotonic()
 
     async def serve(self) -> None:
         """Greet, serve MCP, and note when the session has gone."""
@@ -104,7 +108,7 @@ class Connection:
     async def _serve_mcp(self, party: Party) -> None:
         inward, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         write, outward = anyio.create_memory_object_stream[SessionMessage](0)
-        server = build(self._office, party, self._shown.__setitem__)
+        server = build(self._office, party, self._answered.__setitem__)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(self._write(outward))
             group.create_task(self._read(party, inward))
@@ -128,11 +132,22 @@ class Connection:
         if message.get("method") == SHOWN:
             params = message.get("params")
             id = params.get("id") if isinstance(params, dict) else None
-            numbers = self._shown.pop(id, []) if isinstance(id, str | int) else []
+            call = self._answered.pop(id, None) if isinstance(id, str | int) else None
             try:
-                await self._office.shown(party, numbers)
+                await self._note_activity(party)
+                if call is not None:
+                    await self._office.shown(party, call.shown)
+                if call is not None and call.told:
+                    await self._office.told(party)
             except ClaudeMailError as error:
                 log.warning("what %s was shown could not be marked read: %s", party.name, error)
+
+    async def _note_activity(self, party: Party) -> None:
+        """Note that the session is doing something, now and then."""
+        now = time.monotonic()
+        if now - self._active_at >= _ACTIVE_EVERY_S:
+            self._active_at = now
+            await self._office.active(party)
 
     async def _write(self, outward: MemoryObjectReceiveStream[SessionMessage]) -> None:
         async with outward:

@@ -28,7 +28,7 @@ async def _run(call: Call, args: Args) -> str:
     parts = [f"{plural(len(view.items), 'unread brief')} for {call.party.name}, most pressing first:"]
     for item in view.items:
         parts.append(f"\n{row_line(item.row, now)}")
-        parts += [f"- action: {action_line(action)}" for action in item.actions]
+        parts += [f"- action: {action_line(action, now)}" for action in item.actions]
         parts.append(quoted(item.excerpt, item.row.sender, verified=item.row.verified))
         if not item.whole:
             parts.append(f"Shortened; all of it: claudemail_read {item.row.ref}.")

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
-from claudemail.model.brief import MAX_TITLE, Draft, Priority, invalid
+from claudemail.clock import day_of
+from claudemail.model.brief import MAX_ACTION_TEXT, MAX_TITLE, Draft, Priority, invalid
+from claudemail.model.due import expect_day
 from claudemail.tools.tool import Arguments, Call, Tool
 from claudemail.wording import listing, recipient_line
+
+
+class Asked(Arguments):
+    """An action with more than its text."""
+
+    text: Annotated[str, Field(max_length=MAX_ACTION_TEXT)]
+    assignee: str | None = None
+    priority: Priority = Priority.NORMAL
+    due: str | None = None
 
 
 class Args(Arguments):
@@ -18,12 +30,12 @@ class Args(Arguments):
     to: str | list[str] = ""
     """Callsigns, instances, name@node, @node, operator, or all; several with commas. Empty: reply to reply_to's sender."""
     body: str = ""
-    """Markdown, up to 256 KiB."""
-    action: str | list[str] | None = None
-    """What you ask for, one text per action item."""
+    """Markdown, up to 256 KiB. Lines like `- [ ] text @name !high due:fri` become actions."""
+    action: Annotated[str | list[str | Asked] | None, Field(validation_alias=AliasChoices("action", "actions"))] = None
+    """What you ask for, one per action item."""
     priority: Priority = Priority.NORMAL
     due: str | None = None
-    """YYYY-MM-DD"""
+    """YYYY-MM-DD, today, fri, +3d"""
     reply_to: str | None = None
     """Ref or number of the brief you answer."""
     key: str | None = None
@@ -31,8 +43,8 @@ class Args(Arguments):
 
 
 async def _run(call: Call, args: Args) -> str:
-    result = await call.office.send(call.party, _draft(args))
     now = call.office.now()
+    result = await call.office.send(call.party, _draft(args, day_of(now)))
     states = "\n".join(f"- {recipient_line(state, now)}" for state in result.recipients)
     verb = "Already sent with that key" if result.repeated else "Accepted"
     text = f'{verb}: {result.ref} ({result.number}) "{result.title}", durable and on its way to:\n{states}'
@@ -42,15 +54,21 @@ async def _run(call: Call, args: Args) -> str:
     return f"{text}\nSee how far it is with claudemail_read {result.ref}."
 
 
-def _draft(args: Args) -> Draft:
-    fields: dict[str, Any] = args.model_dump(exclude={"action"})
+def _draft(args: Args, today: date) -> Draft:
+    fields: dict[str, Any] = args.model_dump(exclude={"action", "due"})
     fields["to"] = [args.to] if isinstance(args.to, str) else args.to
     fields["to"] = [word for word in fields["to"] if word.strip()]
-    fields["actions"] = [] if args.action is None else args.action
+    asked = args.action if isinstance(args.action, list) else [args.action] if args.action else []
+    fields["actions"] = [item if isinstance(item, str) else _item(item, today) for item in asked]
+    fields["due"] = expect_day(args.due, today) if args.due else None
     try:
         return Draft.model_validate(fields)
     except ValidationError as error:
         raise invalid(error, "The brief") from error
+
+
+def _item(asked: Asked, today: date) -> dict[str, Any]:
+    return {**asked.model_dump(), "due": expect_day(asked.due, today) if asked.due else None}
 
 
 SEND = Tool(

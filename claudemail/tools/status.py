@@ -5,6 +5,7 @@ from __future__ import annotations
 from claudemail.model.views import LaneView, StatusView
 from claudemail.text import ago, plural
 from claudemail.tools.tool import Arguments, Call, Tool
+from claudemail.wording import listing
 
 _GIB = 2**30
 
@@ -18,16 +19,32 @@ async def _run(call: Call, args: Args) -> str:  # noqa: ARG001 - every tool take
     check = await call.office.check(call.party)
     lines = [
         f"You are {call.party.name} on {view.node}, ClaudeMail {view.version}: {plural(check.unread, 'unread brief')}.",
-        f"This node holds {plural(view.briefs, 'brief')}, {view.unread} unread in all mailboxes, {view.sent} sent from here.",
+        f"This node holds {plural(view.briefs, 'brief')}: {view.unread} unread in all mailboxes, {view.sent} sent from here.",
+        f"Archived: {view.archived}. Starred: {view.starred}.",
+        f"Actions in the fleet: {_actions(view)}.",
+        _files(view),
         _listening(view),
     ]
     lines += [_lane(lane, view.at) for lane in view.lanes] or ["No other nodes are configured."]
     for letter in view.dead_letters:
-        what = f'{letter.ref} "{letter.title}"' if letter.ref else "a receipt"
+        what = f'{letter.ref} "{letter.title}"' if letter.ref else letter.kind
         lines.append(f"Undeliverable to {letter.node}, {ago(letter.at, view.at)} ago: {what}: {letter.reason}")
     lines.append(f"Disk: {view.disk_free / _GIB:.1f} GiB free. SQLite {view.sqlite}.")
+    left = sum(lane.dead for lane in view.lanes) - len(view.dead_letters)
+    if left > 0:
+        lines.append(f"And {plural(left, 'older dead letter')}.")
     lines += [f"Config: {warning}" for warning in view.warnings]
     return "\n".join(lines)
+
+
+def _actions(view: StatusView) -> str:
+    return listing([f"{count} {status}" for status, count in view.actions.items()]) or "none"
+
+
+def _files(view: StatusView) -> str:
+    if not view.unmirrored:
+        return f"Files of all briefs are in {view.mailbox_dir}."
+    return f"Files of briefs are in {view.mailbox_dir}, {plural(view.unmirrored, 'brief')} still to be written."
 
 
 def _listening(view: StatusView) -> str:

@@ -13,6 +13,10 @@ from claudemail.office import Office, Party
 A = TypeVar("A", bound="Arguments")
 
 
+Report = Callable[[float, float, str], Awaitable[None]]
+"""Takes how many seconds of how many have gone by, and a word about it."""
+
+
 class Arguments(BaseModel):
     """The base of all tools' arguments: an unknown one is an error, so that a typing error is not ignored."""
 
@@ -25,8 +29,12 @@ class Call:
 
     office: Office
     party: Party
+    report: Report | None = None
+    """Tells the client how far a long call is; None: it has not asked to know."""
     shown: list[int] = field(default_factory=list)
     """Numbers of briefs in the answer; they are marked read once the answer has reached the client, never before."""
+    told: bool = False
+    """Whether the answer says how much mail is unread; once it has reached the client, the senders are told that."""
 
     def show(self, numbers: Sequence[int]) -> None:
         """Note that the answer shows these briefs to the session."""
@@ -42,6 +50,8 @@ class Tool(Generic[A]):
     arguments: type[A]
     run: Callable[[Call, A], Awaitable[str]]
     read_only: bool = False
+    idempotent: bool = False
+    """Whether to call it again with the same arguments changes nothing more."""
 
     async def call(self, call: Call, given: dict[str, Any]) -> str:
         """Check the arguments and run.
@@ -53,21 +63,40 @@ class Tool(Generic[A]):
         return await self.run(call, self.arguments.model_validate(given))
 
     def schema(self) -> dict[str, Any]:
-        """Return the JSON schema of the arguments, without the titles that only cost every session context."""
-        schema: dict[str, Any] = _plain(self.arguments.model_json_schema())
+        """Return the JSON schema of the arguments, without what only costs every session context.
+
+        Titles, what Python calls the types, and limits on lengths: who goes over those is told so.
+        """
+        whole = self.arguments.model_json_schema()
+        schema: dict[str, Any] = _plain(whole, whole.pop("$defs", {}))
         return schema
 
 
-def _plain(node: Any) -> Any:  # noqa: ANN401 - JSON
+_LEFT_OUT = ("title", "additionalProperties", "maxLength", "minLength")
+
+
+def _plain(node: Any, definitions: dict[str, Any], *, named: bool = False) -> Any:  # noqa: ANN401 - JSON
+    """Return a part of a schema in short. Under `named` are properties, whose names are not words of the schema's."""
     if isinstance(node, list):
-        return [_plain(item) for item in node]
+        return [_plain(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
-    kept = {key: _plain(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    if named:
+        return {key: _plain(value, definitions) for key, value in node.items()}
+    if "$ref" in node:
+        node = {**definitions[node["$ref"].rpartition("/")[2]], **node}
+        node.pop("$ref")
+        node.pop("description", None)
+    if node.get("type") == "object":
+        node = {key: value for key, value in node.items() if key != "description"}
+    kept = {
+        key: _plain(value, definitions, named=key == "properties")
+        for key, value in node.items()
+        if key not in _LEFT_OUT
+    }
     if kept.get("default", 0) is None:
         del kept["default"]
-        options = [option for option in kept.get("anyOf", []) if option != {"type": "null"}]
-        if len(options) == 1:
-            del kept["anyOf"]
-            kept.update(options[0])
-    return kept
+    options = [option for option in kept.pop("anyOf", []) if option != {"type": "null"}]
+    if len(options) == 1:
+        return {**options[0], **kept}
+    return {**kept, "anyOf": options} if options else kept

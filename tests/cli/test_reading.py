@@ -162,7 +162,7 @@ class TestRead:
         out = node("read", ref).out
         for words in (
             "Deploy blocker", "bravo (server1), verified", f"{ref} (2 on this node", "urgent", "2026-12-01", "ci",
-            "1. Review it (for alpha, due 2026-12-02)", f'{first} (1) "First" from bravo (server1)', "by alpha",
+            '"Review it": pending, urgent, for alpha, due 2026-12-02', f'{first} (1) "First" from bravo (server1)', "by alpha",
             "The migration fails.\nReally.\n\n// bravo, clear\n",
         ):  # fmt: skip
             assert words in out
@@ -281,7 +281,7 @@ class TestDigest:
         left = node.unread("alpha")
         shown = 21 - left
         assert '"Pressing"' in out.splitlines()[0]
-        assert "→ Do it" in out
+        assert '"Do it": pending, urgent, for alpha' in out
         assert 1 < shown < 21
         assert out.splitlines()[-1] == f"{shown} briefs shown. {left} more unread: run it again."
         assert [f'"Brief {number}"' in out for number in range(20)] == [number < shown - 1 for number in range(20)]

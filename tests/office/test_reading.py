@@ -239,7 +239,9 @@ class TestReceipts:
                 " node, title, priority, actions, canonical, signature, verified FROM n, briefs WHERE number = 1",
                 (many,),
             )
-            connection.execute("INSERT INTO entries SELECT 'alpha', number, 1, NULL, NULL FROM briefs WHERE number > 1")
+            connection.execute(
+                "INSERT INTO entries (mailbox, brief, priority) SELECT 'alpha', number, 1 FROM briefs WHERE number > 1"
+            )
 
         await office._desk.mail.write(multiply)
         await office.shown(alpha, range(1, many + 1))

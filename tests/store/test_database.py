@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from claudemail.errors import StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreFull
+from claudemail.store import text_index
 from claudemail.store.database import MAIL, MAX_GROUP, Database, Schema
 from claudemail.store.gate import Gate
 
-GROWN = Schema(*MAIL.scripts, "registry_0001.sql")
+GROWN = Schema(*MAIL.scripts, "registry_0001.sql", functions=text_index.FUNCTIONS)
 """The mail schema with one more migration."""
 
 

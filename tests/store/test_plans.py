@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from claudemail.model.action import CLOSED
+from claudemail.model.brief import Priority
 from claudemail.model.ids import code_of, new_id
 from claudemail.model.receipt import DeliveryState, Receipt
-from claudemail.store import briefs, entries, inbound, outbox, recipients
+from claudemail.store import action_changes, actions, briefs, entries, inbound, outbox, recipients, stars, text_index
 from claudemail.store.database import MAIL
 
 BOXES = ("alpha", "instance1")
+READER = briefs.Reader("server1", "alpha", BOXES)
 Query = Callable[[sqlite3.Connection], Any]
 
 
@@ -23,6 +26,7 @@ def connection() -> Iterator[sqlite3.Connection]:
     """A mail database without any statistics, as nodes have it, with a brief to a peer."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.row_factory = sqlite3.Row
+        MAIL.prepare(connection)
         for version in range(1, MAIL.version + 1):
             connection.executescript(MAIL.text(version))
         id = new_id(1)
@@ -52,6 +56,10 @@ def plan(connection: sqlite3.Connection, query: Query) -> list[str]:
     ]
 
 
+def _listed(connection: sqlite3.Connection, wanted: actions.Filter, after: str | None = None) -> object:
+    return actions.page(connection, wanted, 20, after)
+
+
 def _receipt() -> Receipt:
     return Receipt(brief_id=new_id(1), recipient="charlie", state=DeliveryState.READ, at=1)
 
@@ -63,16 +71,30 @@ def _receipt() -> Receipt:
         (lambda c: entries.unread_by_sender(c, BOXES), "SEARCH counters USING PRIMARY KEY (mailbox=?)"),
         (
             lambda c: entries.page(c, BOXES, unread=False, limit=20),
-            "SEARCH e USING PRIMARY KEY (mailbox=? AND brief<?)",
+            "SEARCH e USING INDEX entries_current (mailbox=? AND brief<?)",
         ),
         (
             lambda c: entries.page(c, BOXES, unread=True, limit=20),
             "SEARCH e USING INDEX entries_unread (mailbox=? AND priority=? AND brief<?)",
         ),
         (
-            lambda c: entries.page(c, BOXES, unread=True, limit=1, oldest_first=True),
+            lambda c: entries.oldest_unread(c, BOXES, list(Priority)),
+            "SEARCH entries USING INDEX entries_unread (mailbox=? AND priority=?)",
+        ),
+        (
+            lambda c: entries.unread_after(c, BOXES, 1, 20),
             "SEARCH e USING INDEX entries_unread (mailbox=? AND priority=? AND brief>?)",
         ),
+        (lambda c: entries.untold(c, BOXES, 20), "SEARCH entries USING INDEX entries_untold (mailbox=?)"),
+        (lambda c: entries.mark_notified(c, BOXES, 1, 1), "SEARCH entries USING PRIMARY KEY (mailbox=? AND brief=?)"),
+        (lambda c: entries.archive(c, "alpha", 1, 1), "SEARCH entries USING PRIMARY KEY (mailbox=? AND brief=?)"),
+        (
+            lambda c: entries.read_before(c, "alpha", 1, after=0, limit=20),
+            "SEARCH e USING INDEX entries_current (mailbox=? AND brief>?)",
+        ),
+        (lambda c: entries.rows_of(c, [1, 2], BOXES), "SEARCH entries USING INDEX entries_by_brief (brief=? AND mailbox=?)"),
+        (lambda c: entries.rows_of(c, [1, 2], BOXES), "SEARCH b USING INTEGER PRIMARY KEY (rowid=?)"),
+        (lambda c: stars.starred(c, [1, 2], BOXES), "SEARCH stars USING COVERING INDEX stars_by_brief (brief=? AND name=?)"),
         (
             lambda c: entries.most_pressing(c, BOXES, 50),
             "SEARCH e USING INDEX entries_unread (mailbox=? AND priority=?)",
@@ -83,7 +105,29 @@ def _receipt() -> Receipt:
         (lambda c: briefs.find(c, c.execute("SELECT id FROM briefs").fetchone()[0]),
          "SEARCH briefs USING INDEX sqlite_autoindex_briefs_1 (id=?)"),
         (lambda c: briefs.new_ref(c, new_id(2)), "SEARCH briefs USING COVERING INDEX briefs_by_code (code>? AND code<?)"),
-        (lambda c: briefs.thread(c, new_id(1), but=1), "SEARCH b USING INDEX briefs_by_thread (thread=?)"),
+        (lambda c: briefs.thread(c, new_id(1), READER, 9), "SEARCH b USING INDEX briefs_by_thread (thread=?)"),
+        (lambda c: list(briefs.sent_by(c, "server1", "alpha", None)),
+         "SEARCH briefs USING INDEX briefs_by_sender (node=? AND sender=? AND number<?)"),
+        (lambda c: briefs.accepted_from(c, 1), "SEARCH briefs USING INTEGER PRIMARY KEY (rowid>?)"),
+        (lambda c: _listed(c, actions.Filter()),
+         "SEARCH actions USING INDEX actions_pressing (status=?)"),
+        (lambda c: _listed(c, actions.Filter(), "p/1/2026-12-01/7"),
+         "SEARCH actions USING INDEX actions_pressing (status=? AND (urgency,due)>(?,?))"),
+        (lambda c: _listed(c, actions.Filter(assignees=("alpha", "instance1"))),
+         "SEARCH actions USING INDEX actions_assigned (assignee=? AND status=?)"),
+        (lambda c: _listed(c, actions.Filter(asker="alpha@server1")),
+         "SEARCH actions USING INDEX actions_asked (asker=? AND status=?)"),
+        (lambda c: _listed(c, actions.Filter(due_before="2026-12-01")),
+         "SEARCH actions USING INDEX actions_due (status=? AND due<?)"),
+        (lambda c: _listed(c, actions.Filter(statuses=CLOSED)),
+         "SEARCH actions USING INDEX actions_changed (status=?)"),
+        (lambda c: actions.of_brief(c, new_id(1)), "SEARCH actions USING INDEX actions_by_brief (brief=?)"),
+        (lambda c: actions.new_ref(c, new_id(2)),
+         "SEARCH actions USING COVERING INDEX actions_by_code (code>? AND code<?)"),
+        (lambda c: action_changes.in_bucket(c, 7), "SEARCH a USING COVERING INDEX actions_by_bucket (bucket=?)"),
+        (lambda c: action_changes.history(c, 1),
+         "SEARCH action_changes USING INDEX sqlite_autoindex_action_changes_1 (action=?)"),
+        (lambda c: action_changes.since(c, 1, 9), "SEARCH action_changes USING INTEGER PRIMARY KEY (rowid>?)"),
         (lambda c: outbox.batch(c, "server2"), "SEARCH o USING INDEX outbox_waiting (peer=?)"),
         (lambda c: outbox.acknowledge(c, "server2", "0" * 16, 64, [], 1),
          "SEARCH outbox USING INDEX outbox_waiting (peer=? AND seq<?)"),
@@ -111,6 +155,15 @@ def test_what_runs_often_is_a_look_up(connection: sqlite3.Connection, query: Que
         lambda c: entries.page(c, BOXES, unread=False, limit=20),
         lambda c: entries.page(c, BOXES, unread=True, limit=20),
         lambda c: entries.most_pressing(c, BOXES, 50),
+        lambda c: entries.unread_after(c, BOXES, 1, 50),
+        lambda c: list(briefs.sent_by(c, "server1", "alpha", None)),
+        lambda c: list(text_index.matches(c, '"word"')),
+        lambda c: _listed(c, actions.Filter()),
+        lambda c: _listed(c, actions.Filter(assignees=("alpha", "instance1"))),
+        lambda c: _listed(c, actions.Filter(asker="alpha@server1")),
+        lambda c: _listed(c, actions.Filter(due_before="2026-12-01")),
+        lambda c: _listed(c, actions.Filter(priority=Priority.HIGH)),
+        lambda c: _listed(c, actions.Filter(statuses=CLOSED)),
         lambda c: outbox.batch(c, "server2"),
     ],
 )

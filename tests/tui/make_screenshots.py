@@ -207,6 +207,7 @@ async def seed(scene: Scene) -> None:
     await scene.carry("server2", "server1", 4 * MINUTE)
     await scene.send("echo", "operator, bravo", "Re: Cache warm-up takes 40 s, may I raise the timeout?", 3 * MINUTE,
                      "60 s is fine with the balancer, it waits 90.\n", reply_to=question.ref)  # fmt: skip
+    await scene.carry("server1", "server2", MINUTE)
     await scene.beat("server2", MINUTE // 2, 12.0)
     scene.clock.now = NOW
 

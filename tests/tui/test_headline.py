@@ -30,6 +30,7 @@ def _lane(node: str, **fields: object) -> LaneView:
 def _status(*lanes: LaneView, **fields: object) -> StatusView:
     base: dict[str, object] = {
         "node": "server1", "version": "1", "at": NOW, "briefs": 0, "unread": 0, "sent": 0, "gateway_pid": 1,
+        "archived": 0, "starred": 0, "actions": {}, "mailbox_dir": "mailbox", "unmirrored": 0,
         "listening": "127.0.0.1:3300", "listen_error": None, "lanes": lanes, "dead_letters": list[DeadLetter](),
         "disk_free": 1, "database_bytes": 1, "sqlite": "3", "allow_unsigned": False, "warnings": [],
     }  # fmt: skip

@@ -196,7 +196,7 @@ class TestRefusals:
             (["action:", "  - text: x", "    asignee: bob"], ["Line 4", "asignee", "assignee"]),
             (["action:", "  - assignee: bob"], ["Line 3", "no text"]),
             (["action:", "  - text: x", "    assignee: b b"], ["Line 4", "assignee", "'b b'"]),
-            (["action:", *["  - a"] * 65], ["65", "64"]),
+            (["action:", *["  - a"] * 129], ["129", "128"]),
             (["action:", "  - [a, b]"], ["Line 3", "action", "text"]),
             (["action: " + "x" * 501], ["Line 2", "action", "501", "500"]),
             (["title: a", "title: b"], ["Line 3", "title", "line 2"]),

@@ -1,0 +1,342 @@
+"""Actions: made, changed and listed; every change is signed, and goes to all nodes of the fleet."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from claudemail.clock import day_of
+from claudemail.config import OPERATOR
+from claudemail.errors import InvalidInput, UnknownName
+from claudemail.model import address
+from claudemail.model.action import (
+    MAX_NOTE,
+    NOBODY,
+    OPEN,
+    SIGNED_AS,
+    ActionFields,
+    ActionStatus,
+    Change,
+    asker,
+    from_brief,
+)
+from claudemail.model.brief import MAX_ACTION_TEXT, Brief, Line, Priority, canonical
+from claudemail.model.due import expect_day
+from claudemail.model.ids import new_id
+from claudemail.model.parcel import ParcelKind
+from claudemail.model.query import parse_words
+from claudemail.model.value import Value
+from claudemail.model.views import ActionHistory, ActionPage, ActionUpdated, ActionView, MyActions
+from claudemail.office.desk import Desk
+from claudemail.office.directory import Directory, Entry, Kind
+from claudemail.office.finding import find_for
+from claudemail.office.party import Party
+from claudemail.store import action_changes, actions, entries, leases, outbox
+
+_MOST_OFFERED = 10
+_MOST_LOOKED_AT = 500
+_MOST_COUNTED = 100
+ME = "me"
+MAX_WORD = 130
+
+
+class NewAction(Value):
+    """An action that somebody wants to make, as it comes in at the door."""
+
+    text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
+    assignee: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    priority: Priority = Priority.NORMAL
+    due: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    """A day as people write it."""
+    note: Annotated[Line, Field(max_length=MAX_NOTE)] | None = None
+    brief: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    """Ref, number or id of the brief it comes from."""
+
+
+class ActionUpdate(Value):
+    """What somebody wants to change of an action. None leaves a field as it is; the empty word empties it."""
+
+    text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)] | None = None
+    status: ActionStatus | None = None
+    assignee: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    priority: Priority | None = None
+    due: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    note: Annotated[Line, Field(max_length=MAX_NOTE)] | None = None
+
+
+class Wanted(Value):
+    """Which actions somebody wants to see."""
+
+    statuses: tuple[ActionStatus, ...] = OPEN
+    assignee: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    """A name; `me` with one's instance; `none` for those that are nobody's."""
+    asker: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    """Who asked: a name, or `me`."""
+    priority: Priority | None = None
+    overdue: bool = False
+    text: Annotated[str, Field(max_length=500)] | None = None
+
+
+async def create(desk: Desk, party: Party, new: NewAction) -> ActionView:
+    """Make an action.
+
+    Raises:
+        InvalidInput: the day is none.
+        UnknownName: nobody is called as the assignee is.
+        NotFound: the brief is not here, or neither from nor to this party.
+        LeaseLost: the party's callsign is another session's now.
+        StoreError: it could not be stored.
+    """
+    peers = await desk.peers()
+    due = expect_day(new.due, day_of(desk.wall())) if new.due else None
+    _ = desk.key  # made before the transaction: the first one of a node is written to disk
+
+    def work(connection: sqlite3.Connection) -> ActionView:
+        leases.check(connection, party.name, party.epoch)
+        now = desk.wall()
+        id = new_id(now)
+        fields = ActionFields(
+            ref=actions.new_ref(connection, id),
+            text=new.text,
+            assignee=assignee(desk.directory_in(connection, peers), party, new.assignee),
+            status=ActionStatus.PENDING,
+            priority=new.priority,
+            due=due,
+            note=new.note or None,
+            brief=None if new.brief is None else find_for(connection, party, new.brief).row["id"],
+            asker=asker(party.sender),
+        )
+        change = Change(action=id, stamp=desk.stamp(connection), at=now, by=party.name, fields=fields)
+        spread(desk, connection, [keep(desk, connection, change)])
+        return actions.find(connection, id)
+
+    return await desk.mail.write(work)
+
+
+async def update(desk: Desk, party: Party, word: str, wanted: ActionUpdate) -> ActionUpdated:
+    """Change an action. What is so already is not changed again.
+
+    Raises:
+        NoSuchAction: there is none that goes by `word`.
+        InvalidInput: nothing is to be changed, or the day is none.
+        UnknownName: nobody is called as the assignee is.
+        LeaseLost: the party's callsign is another session's now.
+        StoreError: it could not be stored.
+    """
+    given: dict[str, Any] = {name: value for name, value in wanted if value is not None}
+    if not given:
+        raise InvalidInput(
+            "Nothing is to be changed.", remedy="Give a status, an assignee, a priority, a due day or a note."
+        )
+    if given.get("due", "") not in ("", *NOBODY):
+        given["due"] = expect_day(given["due"], day_of(desk.wall()))
+    elif "due" in given:
+        given["due"] = None
+    peers = await desk.peers()
+    _ = desk.key
+
+    def work(connection: sqlite3.Connection) -> ActionUpdated:
+        leases.check(connection, party.name, party.epoch)
+        before = actions.find(connection, word)
+        values = dict(given)
+        if "assignee" in values:
+            values["assignee"] = assignee(desk.directory_in(connection, peers), party, values["assignee"])
+        fresh = {name: value or None for name, value in values.items() if (value or None) != getattr(before, name)}
+        if fresh:
+            stamp = desk.stamp(connection, after=actions.last_stamp(connection, before.number))
+            fields = ActionFields.model_validate(fresh)
+            change = Change(action=before.id, stamp=stamp, at=desk.wall(), by=party.name, fields=fields)
+            spread(desk, connection, [keep(desk, connection, change)])
+        after = actions.find(connection, before.id)
+        return ActionUpdated(action=after, before={name: getattr(before, name) for name in fresh})
+
+    return await desk.mail.write(work)
+
+
+async def listing(desk: Desk, party: Party, wanted: Wanted, limit: int, after: str | None) -> ActionPage:
+    """Return part of the actions that are wanted.
+
+    Raises:
+        UnknownName: nobody is called as the assignee or asker is.
+        InvalidInput: the words have none to look for, or the cursor is not one of this list.
+    """
+    peers = await desk.peers()
+    terms = parse_words(wanted.text) if wanted.text else ()
+
+    def work(connection: sqlite3.Connection) -> ActionPage:
+        directory = desk.directory_in(connection, peers)
+        return _page(
+            connection,
+            actions.Filter(
+                statuses=wanted.statuses,
+                assignees=_assignees(connection, directory, party, wanted.assignee),
+                asker=_asker(directory, party, wanted.asker),
+                priority=wanted.priority,
+                due_before=day_of(desk.wall()).isoformat() if wanted.overdue else None,
+                terms=terms,
+            ),
+            limit,
+            after,
+        )
+
+    return await desk.mail.read(work)
+
+
+async def mine(desk: Desk, party: Party, limit: int, after: str | None) -> MyActions:
+    """Return what somebody has to do: theirs that are pending or in work, and what was asked of them among others.
+
+    Raises:
+        InvalidInput: the cursor is not one of this list.
+    """
+
+    def work(connection: sqlite3.Connection) -> MyActions:
+        names = names_of(party)
+        doing = actions.Filter(statuses=(ActionStatus.PENDING, ActionStatus.WIP), assignees=names)
+        blocked = actions.Filter(statuses=(ActionStatus.BLOCKED,), assignees=names)
+        offered, more = _offered(connection, party)
+        return MyActions(
+            mine=_page(connection, doing, limit, after),
+            offered=offered,
+            offered_more=more,
+            blocked=len(actions.page(connection, blocked, _MOST_COUNTED)),
+        )
+
+    return await desk.mail.read(work)
+
+
+async def history(desk: Desk, party: Party, word: str) -> ActionHistory:
+    """Return an action with all that was ever changed of it.
+
+    Raises:
+        NoSuchAction: there is none that goes by `word`.
+    """
+
+    def work(connection: sqlite3.Connection) -> ActionHistory:
+        action = actions.find(connection, word)
+        row = connection.execute("SELECT number FROM briefs WHERE id = ?", (action.brief,)).fetchone()
+        rows = [] if row is None else entries.rows_of(connection, [row["number"]], party.mailboxes)
+        return ActionHistory(
+            action=action,
+            brief=rows[0] if rows else None,
+            changes=action_changes.history(connection, action.number),
+        )
+
+    return await desk.mail.read(work)
+
+
+def make_of_brief(desk: Desk, connection: sqlite3.Connection, brief: Brief, sole: str | None) -> None:
+    """Make the actions that a brief of this node asks for. Those of a brief to a sole recipient are that one's."""
+    signed = []
+    for index, item in enumerate(brief.actions):
+        change = from_brief(brief, item, index, sole=sole)
+        ref = actions.new_ref(connection, change.action)
+        fields = change.fields.model_copy(update={"ref": ref})
+        signed.append(keep(desk, connection, change.model_copy(update={"fields": fields})))
+    spread(desk, connection, signed)
+
+
+def keep(desk: Desk, connection: sqlite3.Connection, change: Change) -> dict[str, Any]:
+    """Sign a change that was made here and take it in; return it as other nodes are sent it."""
+    wire = change.wire()
+    text = canonical(wire)
+    signature = desk.key.sign(SIGNED_AS + text.encode())
+    actions.apply(connection, change, text, signature, verified=True)
+    return {"change": wire, "signature": signature}
+
+
+def spread(desk: Desk, connection: sqlite3.Connection, signed: Sequence[dict[str, Any]]) -> None:
+    """Put signed changes into the lanes to all other nodes."""
+    now = desk.wall()
+    if signed:
+        for peer in desk.config.peers:
+            outbox.enqueue(connection, peer.id, new_id(now), ParcelKind.ACTIONS, {"changes": list(signed)}, now)
+
+
+def names_of(party: Party) -> tuple[str, ...]:
+    """Return by which names actions are somebody's: a callsign and its instance, or an operator with the node."""
+    return (f"{OPERATOR}@{party.node}",) if party.is_operator else party.mailboxes
+
+
+def spelt(entry: Entry) -> str:
+    """Return how an action names somebody; operators are called the same on every node."""
+    return f"{entry.name}@{entry.node}" if entry.kind is Kind.OPERATOR else entry.name
+
+
+def assignee(directory: Directory, party: Party, word: str | None) -> str | None:
+    """Return whom an action is given to by a word: a name of the fleet, `me`, or nobody.
+
+    Raises:
+        UnknownName: nobody is called that.
+        InvalidInput: it is no name.
+    """
+    word = (word or "").strip().removeprefix("@")
+    if not word or word.lower() in NOBODY:
+        return None
+    if word.lower() == ME:
+        return names_of(party)[0]
+    return spelt(directory.one(_address(word)))
+
+
+def _assignees(
+    connection: sqlite3.Connection, directory: Directory, party: Party, word: str | None
+) -> tuple[str, ...] | None:
+    if word is None:
+        return None
+    if word.strip().lower() == ME:
+        return names_of(party)
+    try:
+        name = assignee(directory, party, word)
+    except UnknownName:
+        if not actions.was_assigned(connection, word):
+            raise
+        name = word  # somebody of the past
+    return ("",) if name is None else (name,)
+
+
+def _asker(directory: Directory, party: Party, word: str | None) -> str | None:
+    if word is None:
+        return None
+    if word.strip().lower() == ME:
+        return asker(party.sender)
+    entry = directory.one(_address(word.strip()))
+    return f"{entry.name}@{entry.node}"
+
+
+def _address(word: str) -> address.Address:
+    found = address.parse(word)
+    if len(found) != 1 or found[0].name is None or found[0].is_all:
+        raise InvalidInput(f"{word!r} is not one name.", remedy="Give one callsign, instance, or operator@node.")
+    return found[0]
+
+
+def _page(connection: sqlite3.Connection, wanted: actions.Filter, limit: int, after: str | None) -> ActionPage:
+    try:
+        found = actions.page(connection, wanted, limit + 1, after)
+    except ValueError:
+        raise InvalidInput(
+            "That cursor is not one of this list.", remedy="Call without a cursor to begin at the top."
+        ) from None
+    cursor = found[limit - 1][0] if len(found) > limit else None
+    return ActionPage(rows=[action for _, action in found[:limit]], cursor=cursor)
+
+
+def _offered(connection: sqlite3.Connection, party: Party) -> tuple[list[ActionView], bool]:
+    """Return actions that are nobody's yet and that briefs to this party ask for, and whether there may be more."""
+    wanted = actions.Filter(statuses=(ActionStatus.PENDING, ActionStatus.WIP), assignees=("",))
+    nobodys = actions.page(connection, wanted, _MOST_LOOKED_AT)
+    found = [action for _, action in nobodys if _is_asked(connection, party, action)]
+    return found[:_MOST_OFFERED], len(found) > _MOST_OFFERED or len(nobodys) == _MOST_LOOKED_AT
+
+
+def _is_asked(connection: sqlite3.Connection, party: Party, action: ActionView) -> bool:
+    if action.brief is None:
+        return False
+    marks = ", ".join("?" * len(party.mailboxes))
+    row = connection.execute(
+        f"SELECT 1 FROM briefs b JOIN entries e ON e.brief = b.number AND e.mailbox IN ({marks}) WHERE b.id = ?",
+        (*party.mailboxes, action.brief),
+    ).fetchone()
+    return row is not None

@@ -1,0 +1,188 @@
+"""Searching: full text and filters over all mail that somebody may see, archived mail too."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import NamedTuple
+
+from claudemail.errors import InvalidInput
+from claudemail.model.query import Query
+from claudemail.model.views import SearchHit, SearchPage
+from claudemail.office.desk import Desk
+from claudemail.office.finding import find_for
+from claudemail.office.party import Party
+from claudemail.store import briefs, entries, stars, text_index
+from claudemail.text import scrub_line
+
+MOST_LOOKED_AT = 50_000
+"""How many briefs are looked at for filters that the full text does not have; then the rest is left to the next page."""
+_STEP = 500
+_MOST_UNREAD = 1_000
+"""Up to as many unread briefs are gone through one by one; of more, those with the words are looked at."""
+_SLACK_MS = 2 * 86_400_000
+_LONGEST_WAY_MS = 35 * 86_400_000
+"""A brief comes here at most this long after it was sent (and at most so much before, by clocks that differ)."""
+_BEFORE, _AFTER = 60, 100
+"""How much of a body is shown around the first word that was found, in characters."""
+
+
+class _Found(NamedTuple):
+    """Where a search has come to: numbers, how many briefs were looked at for them, and the last of those."""
+
+    numbers: list[int]
+    looked_at: int
+    last: int | None
+
+
+async def search(desk: Desk, party: Party, query: Query, limit: int, before: int | None) -> SearchPage:
+    """Return part of the briefs that fit a query and that this party may see, newest first. Nothing is marked read.
+
+    Raises:
+        InvalidInput: the query asks for nothing.
+        NotFound: there is no brief that the thread is named by.
+    """
+    if query.is_empty:
+        raise InvalidInput(
+            "There is nothing to search for.", remedy="Give a word, or a filter such as from:alpha or is:unread."
+        )
+    words = [term.words for term in query.terms if not term.excluded]
+
+    def work(connection: sqlite3.Connection) -> SearchPage:
+        found = _look(connection, party, query, _candidates(connection, party, query, before), limit)
+        shown = found.numbers[:limit]
+        rows = {row.number: row for row in entries.rows_of(connection, shown, _whose(party))}
+        hits = [
+            SearchHit(row=rows[number], excerpt=excerpt(briefs.load(briefs.by_number(connection, number)).body, words))
+            for number in shown
+        ]
+        cursor = found.last if found.looked_at >= MOST_LOOKED_AT else None
+        if len(found.numbers) > limit:
+            cursor = shown[-1]
+        return SearchPage(hits=hits, cursor=cursor, looked_at=found.looked_at)
+
+    return await desk.mail.read(work)
+
+
+def _candidates(connection: sqlite3.Connection, party: Party, query: Query, before: int | None) -> Iterator[int]:
+    """Return the numbers of briefs that may fit, newest first, by the filter that leaves the fewest."""
+    expression = text_index.expression(query.terms, _within(party, query))
+    assert expression is not None
+    if query.before is not None:
+        edge = briefs.accepted_from(connection, _start(query.before) + _LONGEST_WAY_MS)
+        before = edge if before is None else min(edge, before)
+    least = 0 if query.after is None else briefs.accepted_from(connection, _start(query.after) - _SLACK_MS)
+    if query.thread is not None:
+        row = find_for(connection, party, query.thread).row
+        numbers, _ = briefs.thread(connection, row["thread"], party.reader_or_all, MOST_LOOKED_AT)
+        few: Iterator[int] | None = reversed(numbers)
+    elif query.starred:
+        few = stars.of(connection, _whose(party))
+    else:
+        few = _few_unread(connection, party) if query.unread else None
+    if few is None:
+        return text_index.matches(connection, expression, least=least, before=before)
+    top = before if before is not None else 2**62
+    return _those_that_fit(connection, expression, (number for number in few if least <= number < top))
+
+
+def _few_unread(connection: sqlite3.Connection, party: Party) -> Iterator[int] | None:
+    """Return the unread briefs, newest first, if there are few."""
+    whose = None if party.is_operator else party.mailboxes
+    counts, _ = entries.counts(connection, whose)
+    if sum(counts.values()) > _MOST_UNREAD:
+        return None
+    return (row.number for row in entries.page(connection, whose, unread=True, limit=_MOST_UNREAD))
+
+
+def _within(party: Party, query: Query) -> str:
+    """Return the query for what a party may see, and for the sender that is asked for."""
+    if party.is_operator:
+        seen = text_index.any_of([text_index.EVERY])
+    else:
+        words = [text_index.held_by(mailbox) for mailbox in party.mailboxes]
+        words.append(text_index.sent_by(party.name, party.node))
+        words += [text_index.sent_by(mailbox, party.node, "i") for mailbox in party.mailboxes]
+        seen = text_index.any_of(words)
+    if query.sender is None:
+        return seen
+    name, _, node = query.sender.partition("@")
+    word = text_index.sent_by(name, node) if node else text_index.from_name(name)
+    return f"{seen} AND {text_index.any_of([word])}"
+
+
+def _those_that_fit(connection: sqlite3.Connection, expression: str, numbers: Iterator[int]) -> Iterator[int]:
+    while some := list(islice(numbers, _STEP)):
+        fit = text_index.among(connection, expression, some)
+        yield from (number for number in some if number in fit)
+
+
+def _look(connection: sqlite3.Connection, party: Party, query: Query, candidates: Iterator[int], limit: int) -> _Found:
+    """Look at candidates until one more than `limit` fits, or enough were looked at."""
+    conditions, values = _conditions(party, query)
+    step = _STEP if conditions else limit + 1
+    numbers: list[int] = []
+    looked_at = 0
+    last: int | None = None
+    while len(numbers) <= limit and looked_at < MOST_LOOKED_AT and (some := list(islice(candidates, step))):
+        looked_at += len(some)
+        last = some[-1]
+        if conditions:
+            where = " AND ".join([f"b.number IN ({', '.join('?' * len(some))})", *conditions])
+            rows = connection.execute(
+                f"SELECT b.number FROM briefs b WHERE {where} ORDER BY b.number DESC", (*some, *values)
+            )
+            numbers += [row["number"] for row in rows]
+        else:
+            numbers += some
+    return _Found(numbers[: limit + 1], looked_at, last)
+
+
+def _conditions(party: Party, query: Query) -> tuple[list[str], list[int | str]]:
+    """Return what of a query the full text does not know, as SQL conditions on a brief, and their values."""
+    whose = _whose(party)
+    named = "" if whose is None else f" AND {{}} IN ({', '.join('?' * len(whose))})"
+    held = f"SELECT 1 FROM entries e WHERE e.brief = b.number{named.format('e.mailbox')}"
+    marked = f"SELECT 1 FROM stars s WHERE s.brief = b.number{named.format('s.name')}"
+    tests: list[tuple[bool | None, list[str]]] = [
+        (query.unread, [f"EXISTS ({held} AND e.read_at IS NULL)"]),
+        (query.starred, [f"EXISTS ({marked})"]),
+        (query.archived, [f"EXISTS ({held})", f"NOT EXISTS ({held} AND e.archived_at IS NULL)"]),
+    ]
+    conditions: list[str] = []
+    values: list[int | str] = []
+    for wanted, parts in tests:
+        if wanted is not None:
+            test = " AND ".join(parts)
+            conditions.append(test if wanted else f"NOT ({test})")
+            values += (whose or ()) * len(parts)
+    for day, compare in ((query.after, ">="), (query.before, "<")):
+        if day is not None:
+            conditions.append(f"b.at {compare} ?")
+            values.append(_start(day))
+    return conditions, values
+
+
+def _start(day: str) -> int:
+    """Return when a day begins in the local time zone, Unix milliseconds."""
+    start = date.fromisoformat(day)
+    try:
+        return int(datetime(start.year, start.month, start.day).astimezone().timestamp() * 1000)
+    except (OverflowError, ValueError):  # the first and the last days that there are
+        return int((start - date(1970, 1, 1)) / timedelta(milliseconds=1))
+
+
+def _whose(party: Party) -> tuple[str, ...] | None:
+    return None if party.is_operator else party.own_names
+
+
+def excerpt(body: str, words: list[str]) -> str:
+    """Return the part of a body where the first of some words stands, on one line, or its beginning."""
+    text = scrub_line(body)
+    lower = text.lower()
+    places = [place for word in words if (place := lower.find(word.lower())) >= 0]
+    start = max(min(places, default=0) - _BEFORE, 0)
+    end = min(start + _BEFORE + _AFTER, len(text))
+    return ("…" if start else "") + text[start:end].strip() + ("…" if end < len(text) else "")

@@ -1,0 +1,96 @@
+"""Copies of a database: one taken while others write, and one put in the place of the database that is there."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from claudemail.errors import StoreBusy, StoreDamaged
+
+PARTS = ("", "-wal", "-shm")
+_WAIT_S = 10.0
+
+
+def take(connection: sqlite3.Connection, target: Path) -> None:
+    """Make a copy of a database at `target`, as the connection's transaction sees it; others read and write meanwhile."""
+    with closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole by itself
+
+
+def check(path: Path) -> None:
+    """Raise StoreDamaged if SQLite finds a database broken."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+    except sqlite3.Error as error:
+        raise StoreDamaged(f"The database {path} is damaged ({error}).") from error
+    if found != ["ok"]:
+        raise StoreDamaged(f"The database {path} is damaged ({'; '.join(found)[:300]}).")
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep others from opening a database while the context lasts; nobody may have it open.
+
+    A process that has a database open while its file is replaced would, as the last one to close it, remove the log of the new
+    one (https://sqlite.org/howtocorrupt.html, section 4.2).
+
+    Raises:
+        StoreBusy: another process has it open, and goes on having it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = os.open(users_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + _WAIT_S
+        while not _lock(file):
+            if time.monotonic() > deadline:
+                raise StoreBusy(
+                    f"Another process has the database {path} open.",
+                    remedy="Close the console and other ClaudeMail commands of this node, and run it again.",
+                )
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(file)
+
+
+def users_file(path: Path) -> str:
+    """Return the path of the file that everybody who has a database open holds a shared lock on."""
+    return f"{path}.users"
+
+
+def put(path: Path, new: Path, aside: str) -> Path | None:
+    """Put a database in the place of the one at `path`, while that is `held`; return where the former one is now.
+
+    Args:
+        path: the place.
+        new: a whole database in one file, on the same filesystem.
+        aside: what is added to the name of the former one.
+    """
+    former = Path(f"{path}.{aside}")
+    there = path.exists()
+    for part in reversed(PARTS):  # the log first: without its database nobody takes it for one's own
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{part}", f"{former}{part}")
+    os.replace(new, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return former if there else None
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

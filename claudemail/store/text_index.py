@@ -1,0 +1,163 @@
+"""The full text of briefs: title, body, sender, and in coded words whose each one is."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from claudemail.model.brief import Brief
+from claudemail.model.query import Term
+
+_CJK = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
+"""Scripts that put no spaces between words: each of their characters is a word of its own."""
+_CODE = "ы"
+"""How every coded word begins: no start of a word that somebody types in another script can match it."""
+_JOIN = "э"
+EVERY = f"{_CODE}a"
+"""The word that every brief has."""
+_SAFE = str.maketrans({"-": "ъ", "_": "ь"})
+"""The tokenizer cuts at - and _; names must stay whole. Names are ASCII, so these letters stand for nothing else."""
+_TEXTS = (
+    "SELECT b.number, searchable(b.title), searchable(json_extract(b.canonical, '$.body')),"
+    " who(b.sender, b.instance, b.node, (SELECT group_concat(mailbox) FROM entries WHERE brief = b.number))"
+    " FROM briefs b"
+)
+_FILL = f"INSERT INTO briefs_text (rowid, title, body, who) {_TEXTS}"
+
+
+def searchable(text: str | None) -> str:
+    """Return a text as it is indexed, and as its words are looked for."""
+    text = text or ""
+    return text if text.isascii() else _CJK.sub(r" \1 ", text)
+
+
+def who(sender: str, instance: str | None, node: str, mailboxes: str | None) -> str:
+    """Return the words for a brief's sender, plain and coded, and for the mailboxes (with commas) that hold it."""
+    words = [sender, node, EVERY, from_name(sender), sent_by(sender, node)]
+    if instance:
+        words.append(sent_by(instance, node, "i"))
+    words += [held_by(mailbox) for mailbox in (mailboxes or "").split(",") if mailbox]
+    return " ".join(words)
+
+
+def held_by(mailbox: str) -> str:
+    """Return the word that the briefs in a mailbox have."""
+    return _coded("t", mailbox)
+
+
+def from_name(sender: str) -> str:
+    """Return the word that briefs from a name have, whatever its node."""
+    return _coded("f", sender)
+
+
+def sent_by(name: str, node: str, kind: str = "s") -> str:
+    """Return the word that briefs from a sender on a node have; with the kind `i`, from any session of an instance."""
+    return _coded(kind, name) + _JOIN + node.lower().translate(_SAFE)
+
+
+def _coded(kind: str, name: str) -> str:
+    return f"{_CODE}{kind}{name.lower().translate(_SAFE)}"
+
+
+FUNCTIONS: dict[str, tuple[int, Callable[..., str]]] = {"searchable": (1, searchable), "who": (4, who)}
+"""What the SQL that fills the index calls, with the number of its arguments."""
+
+
+def add(connection: sqlite3.Connection, number: int, brief: Brief, mailboxes: Iterable[str]) -> None:
+    """Take a brief in, with the mailboxes of this node that hold it."""
+    sender = brief.sender
+    connection.execute(
+        "INSERT INTO briefs_text (rowid, title, body, who) VALUES (?, ?, ?, ?)",
+        (
+            number,
+            searchable(brief.title),
+            searchable(brief.body),
+            who(sender.name, sender.instance, sender.node, ",".join(mailboxes)),
+        ),
+    )
+
+
+def remove(connection: sqlite3.Connection, number: int) -> None:
+    """Take a brief out as it was taken in, before its mailboxes change."""
+    connection.execute(
+        f"INSERT INTO briefs_text (briefs_text, rowid, title, body, who) SELECT 'delete', * FROM ({_TEXTS} WHERE b.number = ?)",
+        (number,),
+    )
+
+
+def restore(connection: sqlite3.Connection, number: int) -> None:
+    """Take a brief that was taken out in again, with the mailboxes that hold it now."""
+    connection.execute(f"{_FILL} WHERE b.number = ?", (number,))
+
+
+def refill(connection: sqlite3.Connection) -> None:
+    """Make the whole index anew."""
+    connection.execute("INSERT INTO briefs_text (briefs_text) VALUES ('delete-all')")
+    connection.execute(_FILL)
+
+
+def matches(connection: sqlite3.Connection, query: str, *, least: int = 0, before: int | None = None) -> Iterator[int]:
+    """Return the numbers of the briefs that a query (FTS5) fits, newest first, as they are asked for."""
+    rows = connection.execute(
+        "SELECT rowid FROM briefs_text WHERE briefs_text MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC",
+        (query, least, before if before is not None else 2**62),
+    )
+    return (row[0] for row in rows)
+
+
+def among(connection: sqlite3.Connection, query: str, numbers: Sequence[int]) -> set[int]:
+    """Return which of these briefs a query fits."""
+    marks = ", ".join("?" * len(numbers))
+    rows = connection.execute(
+        f"SELECT rowid FROM briefs_text WHERE briefs_text MATCH ? AND rowid IN ({marks})", (query, *numbers)
+    )
+    return {row[0] for row in rows}
+
+
+def expression(terms: Sequence[Term], within: str | None = None) -> str | None:
+    """Return an FTS5 query for what has all these words and none of those excluded; None where it asks for nothing.
+
+    Args:
+        terms: what somebody typed; nothing in it is taken for syntax.
+        within: a query that must fit as well.
+    """
+    asked = [] if within is None else [within]
+    asked += [_phrase(term) for term in terms if not term.excluded]
+    if not asked:
+        return None
+    excluded = " OR ".join(_phrase(term) for term in terms if term.excluded)
+    return f"({' AND '.join(asked)})" + (f" NOT ({excluded})" if excluded else "")
+
+
+def _phrase(term: Term) -> str:
+    words = searchable(term.words).replace('"', " ").replace("\0", " ")
+    return f'"{words}"' + ("*" if term.starts else "")
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Return a query for the briefs that have one of these coded words."""
+    return "who : (" + " OR ".join(f'"{word}"' for word in words) + ")"
+
+
+def add_action(connection: sqlite3.Connection, number: int) -> None:
+    """Take an action in, as it stands in its table."""
+    connection.execute(
+        "INSERT INTO actions_text (rowid, text, note) SELECT number, text, note FROM actions WHERE number = ?",
+        (number,),
+    )
+
+
+def remove_action(connection: sqlite3.Connection, number: int) -> None:
+    """Take an action out, before its text changes; one that was never taken in stays out."""
+    connection.execute(
+        "INSERT INTO actions_text (actions_text, rowid, text, note) SELECT 'delete', number, text, note FROM actions"
+        " WHERE number = ? AND (text IS NOT NULL OR note IS NOT NULL)",
+        (number,),
+    )
+
+
+def matching_actions(connection: sqlite3.Connection, query: str) -> Iterator[int]:
+    """Return the numbers of the actions whose text or note a query (FTS5) fits, newest first."""
+    rows = connection.execute("SELECT rowid FROM actions_text WHERE actions_text MATCH ? ORDER BY rowid DESC", (query,))
+    return (row[0] for row in rows)
