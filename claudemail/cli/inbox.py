@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from claudemail.cli.context import with_office
-from claudemail.cli.options import acting_as, as_json, examples
+from claudemail.cli.options import acting_as, as_json, cursor, examples
 from claudemail.cli.printing import bold, cyan, dim, red, say, show_json, yellow
 
 if TYPE_CHECKING:
@@ -20,25 +20,19 @@ _NARROW = 70
 """Below this width a line does without the node's own number, the sender's node and the count of actions."""
 
 
-def _cursor(value: str) -> int:
-    if not (value.isascii() and value.isdecimal() and len(value) < 19 and int(value)):  # longer ones no database holds
-        raise click.BadParameter(f"{value!r} is not where a list ended; give the number that was printed there.")
-    return int(value)
-
-
 @click.command(
     epilog=examples("claudemail inbox", "claudemail inbox --as alpha --unread", "claudemail inbox --all --limit 100")
 )
 @click.option("--unread", is_flag=True, help="Only what is unread.")
 @click.option("--all", "everyone", is_flag=True, help="Every mailbox of this node.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="The most lines.")
-@click.option("--before", type=_cursor, metavar="CURSOR", help="Go on where a list ended.")
+@click.option("--before", type=cursor, metavar="CURSOR", help="Go on where a list ended.")
 @acting_as
 @as_json
 def command(unread: bool, everyone: bool, limit: int, before: int | None, name: str | None, as_json: bool) -> None:
     """List mail, newest first.
 
-    A ● marks what is unread. Nothing is marked read. Without --as or --all it is the operator's own mailbox.
+    A ● marks what is unread, a ★ what is starred. Nothing is marked read. Without --as or --all it is the operator's own mailbox.
     """
     if everyone and name is not None:
         raise click.UsageError("--all and --as exclude each other.")
@@ -98,7 +92,7 @@ def _cells(row: InboxRow, now: int, width: int, *, everyone: bool) -> list[Cell]
     narrow = width < _NARROW
     sender = row.sender.name if narrow else str(row.sender)
     return [
-        yellow("●") if row.unread else " ",
+        yellow("●") if row.unread else yellow("★") if row.starred else " ",
         cyan(row.ref),
         "" if narrow else dim(str(row.number)),
         red(row.priority) if row.priority.rank > 1 else dim(row.priority if row.priority.rank < 1 else ""),

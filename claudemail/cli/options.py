@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import click
 
+from claudemail.cli.completing import own_names
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, in a shape that stays as it is.")
 acting_as = click.option(
-    "--as", "name", metavar="NAME", help="Act as this callsign or instance of this node.  [default: operator]"
+    "--as",
+    "name",
+    metavar="NAME",
+    shell_complete=own_names,
+    help="Act as this callsign or instance of this node.  [default: operator]",
 )
+_MOST_DIGITS = 18
+
+
+def cursor(value: str) -> int:
+    """Return the number in a cursor of a list of briefs; longer ones no database holds."""
+    if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS and int(value)):
+        raise click.BadParameter(f"{value!r} is not where a list ended; give what was printed there.")
+    return int(value)
 
 
 def examples(*lines: str) -> str:

@@ -41,7 +41,7 @@ def command(as_json: bool) -> None:
 def _print(found: RosterView) -> None:
     from claudemail.cli.columns import Column, table, terminal_width
 
-    shape = [Column(6), Column(6), Column(), Column(6), Column(right=True), Column(right=True), Column()]
+    shape = [Column(6), Column(6), Column(), Column(6), Column(), Column(right=True), Column(right=True), Column()]
     for number, node in enumerate(found.nodes):
         if number:
             say()
@@ -79,6 +79,7 @@ def _cells(presence: Presence, now: int) -> list[Cell]:
         dim(presence.instance if presence.callsign else "instance"),
         state,
         presence.project or "",
+        dim(f"active {ago(presence.active_at, now)} ago") if presence.live and presence.active_at is not None else "",
         yellow(f"{presence.unread} unread") if presence.unread else "",
         f"{presence.read_coverage:.0%} read" if presence.received else "",
         dim(f"PID {presence.pid}") if presence.pid is not None else "",

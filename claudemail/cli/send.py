@@ -93,12 +93,12 @@ async def _answer(
     states: list[RecipientState] = result.recipients
     missing: list[RecipientState] = []
     if goal is not DeliveryState.QUEUED:
-        from claudemail.cli.waiting import wait_for
+        from claudemail.cli.delivery import wait_for
 
         states, missing = await wait_for(office, party, result.id, goal, timeout_s)
     error = None
     if missing:
-        from claudemail.cli.waiting import not_yet
+        from claudemail.cli.delivery import not_yet
 
         error = not_yet(missing, goal, result.ref, office.now())
     if as_json:

@@ -47,8 +47,14 @@ def command(as_json: bool) -> None:
 def _print(found: StatusView) -> None:
     say(bold(found.node), f"  ClaudeMail {found.version}, SQLite {found.sqlite}")
     _field("Gateway", *_gateway(found))
-    _field("Mail", f"{plural(found.briefs, 'brief')}, {found.sent} of them sent from here, {found.unread} unread")
-    free = f"{_size(found.disk_free)} free, the database takes {_size(found.database_bytes)}"
+    kept = f"{found.archived} archived, {found.starred} starred"
+    _field(
+        "Mail", f"{plural(found.briefs, 'brief')}, {found.sent} of them sent from here, {found.unread} unread, {kept}"
+    )
+    _field("Actions", ", ".join(f"{count} {status}" for status, count in found.actions.items()) or "none")
+    due = f", {plural(found.unmirrored, 'brief')} still to be written" if found.unmirrored else ""
+    _field("Files", f"{found.mailbox_dir}{due}")
+    free = f"{size(found.disk_free)} free, the database takes {size(found.database_bytes)}"
     _field("Disk", red(free) if found.disk_free < _LOW_DISK else free)
     _print_lanes(found)
     if found.dead_letters:
@@ -126,7 +132,7 @@ def _troubles(lane: LaneView, now: int) -> list[list[str | Piece]]:
 def _print_dead(found: StatusView) -> None:
     say(red("Dead letters"))
     for letter in found.dead_letters:
-        what: list[str | Piece] = ["receipts"] if letter.ref is None else [cyan(letter.ref), f' "{letter.title}"']
+        what: list[str | Piece] = [letter.kind] if letter.ref is None else [cyan(letter.ref), f' "{letter.title}"']
         say(_INDENT, *what, f" to {letter.node}, {ago(letter.at, found.at)} ago: {letter.reason}")
     left = sum(lane.dead for lane in found.lanes) - len(found.dead_letters)
     if left > 0:
@@ -137,7 +143,7 @@ def _field(label: str, *value: str | Piece) -> None:
     say(dim(f"{label:<8} "), *value)
 
 
-def _size(count: float) -> str:
+def size(count: float) -> str:
     """Return a number of bytes in the unit that suits it."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:

@@ -1,59 +1,97 @@
-"""Waiting until a brief has come as far as was asked."""
+"""`claudemail waiting`."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from claudemail.cli.failures import NotYet
-from claudemail.model.receipt import DeliveryState, RecipientState
-from claudemail.office import Office, Party
-from claudemail.wording import listing, recipient_line
+import click
 
-_ORDER = (DeliveryState.QUEUED, DeliveryState.DELIVERED, DeliveryState.NOTIFIED, DeliveryState.READ)
+from claudemail.cli.completing import brief_refs
+from claudemail.cli.context import with_office
+from claudemail.cli.options import acting_as, as_json, cursor, examples
+from claudemail.cli.printing import bold, cyan, dim, green, say, show_json
 
+if TYPE_CHECKING:
+    from claudemail.model.views import WaitEnd, WaitingView
+    from claudemail.office import Office
 
-class Outcome(NamedTuple):
-    """How a wait ended."""
-
-    states: list[RecipientState]
-    missing: list[RecipientState]
-    """Recipients who are not that far."""
+_MOST = 1_000
 
 
-async def wait_for(office: Office, party: Party, id: str, goal: DeliveryState, timeout_s: float) -> Outcome:
-    """Return once every recipient is as far as `goal`, or it failed for one, or `timeout_s` seconds are over."""
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    changed = asyncio.Event()
-    unsubscribe = office.subscribe(changed.set)
-    try:
-        outcome = await _look(office, party, id, goal)
-        while outcome.missing and not any(state.state is DeliveryState.FAILED for state in outcome.states):
-            async with asyncio.timeout_at(deadline):
-                await changed.wait()
-            changed.clear()
-            outcome = await _look(office, party, id, goal)
-    except TimeoutError:
-        pass
-    finally:
-        unsubscribe()
-    return outcome
-
-
-async def _look(office: Office, party: Party, id: str, goal: DeliveryState) -> Outcome:
-    states = (await office.read(party, id)).recipients
-    return Outcome(states, [state for state in states if not _reached(state, goal)])
-
-
-def _reached(state: RecipientState, goal: DeliveryState) -> bool:
-    return state.state in _ORDER and _ORDER.index(state.state) >= _ORDER.index(goal)
-
-
-def not_yet(missing: Sequence[RecipientState], goal: DeliveryState, ref: str, now: int) -> NotYet:
-    """Return the error that says who is missing."""
-    who = listing([recipient_line(state, now) for state in missing])
-    return NotYet(
-        f"The brief is not {goal} everywhere: {who}.",
-        remedy=f"It is accepted, and goes on without you; `claudemail read {ref}` shows how far it has come.",
+@click.command(
+    epilog=examples(
+        "claudemail waiting", "claudemail waiting --as alpha --wait 300 --for k7qd", "claudemail waiting --json"
     )
+)
+@click.option("--wait", "seconds", type=click.FloatRange(0, 86_400), default=0, metavar="SECONDS",
+              help="Wait so long for the next answer.")  # fmt: skip
+@click.option(
+    "--for", "ref", metavar="REF", shell_complete=brief_refs, help="Only for an answer in this brief's thread."
+)
+@click.option("--days", type=click.IntRange(1, 3_650), default=14, show_default=True, help="How far to look back.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="The most briefs.")
+@click.option("--cursor", "before", type=cursor, metavar="CURSOR", help="Go on where a list ended.")
+@acting_as
+@as_json
+def command(
+    seconds: float, ref: str | None, days: int, limit: int, before: int | None, name: str | None, as_json: bool
+) -> None:
+    """Show what somebody waits for: their briefs that are unread or unanswered, and what they asked for.
+
+    With --wait it waits for the next answer: a brief in a thread of theirs, or an action that they asked for and that is done. It
+    exits with 7 when none came.
+    """
+
+    async def work(office: Office) -> None:
+        party = await office.party(name)
+        if not seconds:
+            found = await office.waiting(party, limit=limit, before=before, days=days)
+            if as_json:
+                show_json(found.model_dump(mode="json"))
+            else:
+                _print(found, party.name, office.now())
+            return
+        end = await office.wait(party, seconds, word=ref)
+        if end.reply is None and end.action is None:
+            from claudemail.cli.failures import NotYet
+
+            raise NotYet(
+                f"No answer came within {seconds:g} s.", remedy="`claudemail waiting` shows what is still out."
+            )
+        if as_json:
+            show_json(end.model_dump(mode="json"))
+        else:
+            _print_end(end, office.now())
+
+    with_office(work)
+
+
+def _print(found: WaitingView, name: str, now: int) -> None:
+    from claudemail.cli.action_rows import print_actions
+    from claudemail.cli.recipients import print_states
+    from claudemail.model.receipt import DeliveryState
+
+    for brief in found.briefs:
+        unread = [state for state in brief.states if state.state is not DeliveryState.READ]
+        rest = "answered by some" if brief.answered else "no answer yet"
+        said = f"unread by {len(unread)} of {len(brief.states)}, {rest}" if unread else "read by all, no answer yet"
+        say(cyan(brief.row.ref), " ", bold(brief.row.title), dim(f"  {said}"))
+        print_states(unread, now)
+    if found.cursor is not None:
+        say(dim(f"There is more: --cursor {found.cursor}"))
+    if found.actions.rows:
+        say(dim("Asked for, and not done:"))
+        print_actions(found.actions.rows, now)
+        if found.actions.cursor is not None:
+            say(dim("and more: claudemail action list --asker me"))
+    if not found.briefs and not found.actions.rows:
+        say(f"{name} waits for nothing.")
+
+
+def _print_end(end: WaitEnd, now: int) -> None:
+    from claudemail.wording import action_line, row_line
+
+    if end.reply is not None:
+        say(green("Answer: "), row_line(end.reply, now))
+    if end.action is not None:
+        say(green(f"{end.action.status.value.capitalize()}: "), action_line(end.action, now))

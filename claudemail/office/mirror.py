@@ -1,8 +1,8 @@
 """The mirror: every brief as a file that people can read, beside the database that is the record.
 
-    inbox/alpha/2026-03/24-140211-k7qd3m9x2p4h.md     what came for alpha, with when it was read
-    sent/2026-03/24-140500-m2xq8f7c3j5n.md            what somebody of this node sent, and to whom
-    actions/changes.jsonl                             every change of an action, signed
+    inbox/alpha/2026-03/24-140211-5-k7qd.md    what came for alpha, with when it was read
+    sent/2026-03/24-140500-6-m2xq.md           what somebody of this node sent, and to whom
+    actions/changes.jsonl                      every change of an action, signed
 
 The database says what is to be written, so nothing is forgotten; when, does not matter. `rebuild` makes a database from it.
 """
@@ -60,7 +60,7 @@ async def _write_changes(desk: Desk, folder: Path) -> int:
     changes = await desk.mail.read(lambda connection: action_changes.since(connection, place, _MOST_CHANGES))
     if changes:
         lines = "".join(_line(change) for change in changes)
-        await asyncio.to_thread(_append, folder / ACTIONS / CHANGES, lines)
+        await asyncio.to_thread(_append, folder, lines)
         await desk.mail.write(lambda connection: meta.set_mirrored_change(connection, changes[-1].place))
     return len(changes)
 
@@ -109,9 +109,17 @@ def _pages(desk: Desk, connection: sqlite3.Connection, number: int) -> list[Page
     return pages
 
 
+def order_of(path: Path) -> tuple[str, str, str, int]:
+    """Return what sorts files of the mirror as their briefs were accepted; what is no such file comes where it may."""
+    day, _, rest = path.name.partition("-")
+    time, _, rest = rest.partition("-")
+    number = rest.partition("-")[0]
+    return path.parent.name, day, time, int(number) if number.isdecimal() and len(number) < 19 else 0
+
+
 def _page(folder: Path, row: sqlite3.Row, brief: Brief, kept: dict[str, str]) -> Page:
     moment = datetime.fromtimestamp(row["accepted_at"] / 1000, UTC)
-    name = f"{moment:%d-%H%M%S}-{row['code']}.md"
+    name = f"{moment:%d-%H%M%S}-{row['number']}-{row['ref']}.md"
     return Page(folder / f"{moment:%Y-%m}" / name, document.format(brief, kept))
 
 
@@ -119,6 +127,7 @@ def _write(folder: Path, pages: list[Page]) -> None:
     for page in pages:
         path = folder / page.path
         try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is below it is as private, whatever its mode
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -128,8 +137,10 @@ def _write(folder: Path, pages: list[Page]) -> None:
             raise MirrorError(f"The file {path} cannot be written: {error.strerror}.") from error
 
 
-def _append(path: Path, lines: str) -> None:
+def _append(folder: Path, lines: str) -> None:
+    path = folder / ACTIONS / CHANGES
     try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
             file.write(lines)

@@ -30,7 +30,7 @@ from claudemail.model.views import RebuildView
 from claudemail.office import replication
 from claudemail.office.actions import make_of_brief
 from claudemail.office.desk import Desk
-from claudemail.office.mirror import ACTIONS, CHANGES, INBOX, SENT
+from claudemail.office.mirror import ACTIONS, CHANGES, INBOX, SENT, order_of
 from claudemail.store import actions, briefs, entries, leases, outbox, recipients, stars
 from claudemail.text import shorten
 
@@ -64,7 +64,7 @@ class Rebuilding:
         Raises:
             StoreError: the new database could not take it.
         """
-        paths = iter(sorted(self._paths(), key=lambda path: (path.parent.name, path.name)))
+        paths = iter(sorted(self._paths(), key=order_of))
         while some := list(islice(paths, _STEP)):
             copies = [copy for path in some if (copy := self._read(path)) is not None]
             await self._desk.mail.write(partial(self._take_all, copies=copies))
@@ -72,6 +72,8 @@ class Rebuilding:
         while group := list(islice(lines, _STEP)):
             await self._desk.mail.write(partial(self._take_changes, lines=group))
         await self._desk.mail.write(self._make_missing_actions)
+        here = self._desk.config.node_id
+        await self._desk.mail.write(lambda connection: recipients.read_here(connection, here))
         await self._desk.mail.write(self._remember_names)
         return RebuildView(**self._counted, skipped=self._skipped[:_MOST_SKIPPED], former=None)
 

@@ -142,7 +142,9 @@ class Database:
         await self.close()
 
     async def close(self) -> None:
-        """Finish what is being written and close. Closing may checkpoint, so it passes the gate."""
+        """Finish what is being written and close; again does no harm. Closing may checkpoint, so it passes the gate."""
+        if self._closed:
+            return
         self._closed = True
         if self._watcher is not None:
             self._watcher.cancel()

@@ -56,6 +56,16 @@ def receipt(connection: sqlite3.Connection, node: str, receipt: Receipt) -> None
         )
 
 
+def read_here(connection: sqlite3.Connection, node: str) -> None:
+    """Note for the recipients on this node what their mailboxes say of what they have read."""
+    connection.execute(
+        "UPDATE recipients SET (read_at, read_by) ="
+        " (SELECT read_at, read_by FROM entries e WHERE e.mailbox = recipients.name AND e.brief = recipients.brief)"
+        " WHERE node = ?",
+        (node,),
+    )
+
+
 def is_unread(connection: sqlite3.Connection, number: int) -> bool:
     """Return whether a recipient of a brief has not read it."""
     row = connection.execute(

@@ -1,6 +1,7 @@
 """Two or three offices, a network that drops and repeats, and disks that are set back to an earlier copy.
 
-The heart of the product: what a node has accepted and still has, ends up in the recipients' mailboxes once and in order.
+The heart of the product: what a node has accepted and still has, ends up in the recipients' mailboxes once and in order; and all
+nodes come to know the same of every action.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from hypothesis import strategies as st
 
 from claudemail import config as configuration
 from claudemail.config import Config
+from claudemail.model.action import ActionStatus
 from claudemail.model.brief import Draft
 from claudemail.model.parcel import Answer, Batch, Origin
 from claudemail.office import Office
+from claudemail.office.actions import ActionUpdate, NewAction, Wanted
 
 NODES = ("a", "b", "c")
 MOST_ROUNDS = 200
+BEATS = 4
+"""So many heartbeats it takes to find out that two nodes stay apart, and to mend it in both directions."""
 START = 1_790_000_000_000
 
 Step = tuple[Any, ...]
@@ -154,10 +159,33 @@ class World:
         self.held[node] = set(held)
         await self.start(node)
 
+    async def act(self, node: str, which: int, status: str) -> None:
+        """Make an action, or change one that the node knows of."""
+        office = self.offices[node]
+        party = await office.party(f"{node}1")
+        known = await office.list_actions(party, Wanted(statuses=tuple(ActionStatus)), limit=100)
+        if not known.rows or which == 0:
+            await office.create_action(party, NewAction(text=f"made on {node}", assignee="me"))
+        else:
+            action = known.rows[which % len(known.rows)]
+            update = ActionUpdate(status=ActionStatus(status), note=f"by {node} at {self.time}")
+            await office.update_action(party, action.id, update)
+
+    async def beat(self) -> None:
+        """Have every node hear from every other."""
+        for src, dst in self.pairs():
+            heartbeat = await self.offices[src].transit.own_heartbeat(dst)
+            await self.offices[dst].transit.heard(src, heartbeat, rtt_ms=None)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        return [(src, dst) for src in self.nodes for dst in self.nodes if src != dst]
+
     async def step(self, step: Step) -> None:
         match step:
             case ("send", node, to):
                 await self.send(node, to)
+            case ("act", node, which, status):
+                await self.act(node, which, status)
             case ("exchange", src, dst, most, drop, repeat):
                 await self.exchange(src, dst, most=most, drop=drop, repeat=repeat)
             case ("late", src, dst):
@@ -175,12 +203,17 @@ class World:
                 raise AssertionError(step)
 
     async def settle(self) -> None:
-        """Let the network work: after one more brief on every lane, all outboxes drain."""
-        pairs = [(src, dst) for src in self.nodes for dst in self.nodes if src != dst]
-        for src, dst in pairs:
+        """Let the network work: after one more brief on every lane and some heartbeats, all outboxes drain."""
+        for src, dst in self.pairs():
             await self.send(src, [f"{dst}1"])
+        for _ in range(BEATS):
+            await self.drain()
+            await self.beat()
+        await self.drain()
+
+    async def drain(self) -> None:
         for _ in range(MOST_ROUNDS):
-            if not any([await self.exchange(src, dst) for src, dst in pairs]):
+            if not any([await self.exchange(src, dst) for src, dst in self.pairs()]):
                 return
         raise AssertionError("the outboxes do not drain")
 
@@ -193,6 +226,7 @@ class World:
                 for other in self.nodes:
                     if other != node:
                         self._check_lane(other, database)
+            await self._check_actions(node)
             status = await self.offices[node].status()
             assert [(lane.waiting, lane.dead) for lane in status.lanes] == [(0, 0)] * (len(self.nodes) - 1)
 
@@ -206,6 +240,17 @@ class World:
             if origin not in self.strayed:
                 assert titles == sorted(titles), "out of order"
         assert self.held[node] <= {row["title"] for row in rows}
+
+    async def _check_actions(self, node: str) -> None:
+        """Every node knows the same of every action, and the same history."""
+        found = []
+        for name in (node, self.nodes[0]):
+            office = self.offices[name]
+            page = await office.list_actions(office.operator(), Wanted(statuses=tuple(ActionStatus)), limit=1_000)
+            actions = sorted((action.model_dump(exclude={"number"}) for action in page.rows), key=lambda one: one["id"])
+            histories = [(await office.action(office.operator(), action["id"])).changes for action in actions]
+            found.append((actions, [[change.model_dump(exclude={"verified"}) for change in one] for one in histories]))
+        assert found[0] == found[1]
 
     def _check_counters(self, database: sqlite3.Connection) -> None:
         counted = database.execute("SELECT mailbox, priority, sum(unread), sum(received) FROM counters GROUP BY 1, 2")
@@ -236,7 +281,7 @@ class World:
                 assert (row["read_at"], row["read_by"]) == (read_at, read_by) or row["read_at"] < read_at
 
 
-KINDS = ("rest", *["send"] * 8, *["exchange"] * 12, *["read"] * 4, "late", "back up", "restore")
+KINDS = ("rest", *["send"] * 8, *["act"] * 4, *["exchange"] * 12, *["read"] * 4, "late", "back up", "restore")
 """What happens how often; `rest` comes first, as what a failing script is shrunk to."""
 TROUBLE = ("", "", "", "", "request", "answer")
 
@@ -250,6 +295,8 @@ def steps(draw: st.DrawFn, nodes: Sequence[str]) -> Step:
     match kind:
         case "send":
             return (kind, node, [draw(st.sampled_from([f"{peer}1", f"{peer}2", f"{peer}-team", f"@{peer}", "all"]))])
+        case "act":
+            return (kind, node, draw(st.integers(0, 5)), draw(st.sampled_from(list(ActionStatus))).value)
         case "exchange":
             drop = draw(st.sampled_from(TROUBLE))
             return (kind, node, peer, draw(st.sampled_from([64, 64, 1, 2, 3])), drop, draw(st.integers(0, 4)) == 4)

@@ -1,0 +1,65 @@
+"""`claudemail checkup`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from claudemail.cli.context import with_office
+from claudemail.cli.options import as_json, examples
+from claudemail.cli.printing import Piece, bold, dim, green, red, say, show_json, yellow
+
+if TYPE_CHECKING:
+    from claudemail.checkup import CheckupView, Finding
+    from claudemail.office import Office
+
+
+@click.command(epilog=examples("claudemail checkup", "claudemail checkup --exit-code || notify-send ClaudeMail"))
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when something is critical or a warning.")
+@as_json
+def command(exit_code: bool, as_json: bool) -> int:
+    """Say what in the fleet wants attention.
+
+    Stale and overdue actions, urgent unread mail, undelivered mail and dead letters, silent nodes, clocks, versions, uneven load,
+    disk. Each finding with its age and what to do. From where on is set under "checkup" in the config.
+    """
+
+    async def work(office: Office) -> int:
+        from claudemail.checkup import Severity
+
+        found = await office.checkup()
+        if as_json:
+            show_json(found.model_dump(mode="json"))
+        else:
+            _print(found)
+        grave = any(finding.severity is not Severity.INFO for finding in found.findings)
+        return 1 if exit_code and grave else 0
+
+    return with_office(work)
+
+
+def _print(found: CheckupView) -> None:
+    from claudemail.text import plural
+
+    if not found.findings:
+        say(green("All is well"), f" as far as {found.node} knows.")
+        return
+    say(bold(plural(len(found.findings), "finding")), dim(f" on {found.node}"))
+    for finding in found.findings:
+        _print_finding(finding, found.at)
+
+
+def _print_finding(finding: Finding, now: int) -> None:
+    from claudemail.text import ago
+
+    since = "" if finding.since is None else dim(f"  {ago(finding.since, now)}")
+    say(_severity(finding), " ", bold(finding.rule), f"  {finding.what}", since)
+    say("          ", dim(finding.remedy))
+
+
+def _severity(finding: Finding) -> Piece | str:
+    from claudemail.checkup import Severity
+
+    paint = {Severity.CRITICAL: red, Severity.WARNING: yellow}.get(finding.severity, dim)
+    return paint(f"{finding.severity:<9}")

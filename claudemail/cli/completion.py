@@ -1,0 +1,28 @@
+"""`claudemail completion`."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from claudemail.cli.options import examples
+from claudemail.cli.printing import say
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(
+    epilog=examples(
+        "claudemail completion bash > ~/.local/share/bash-completion/completions/claudemail",
+        'claudemail completion zsh > "${fpath[1]}/_claudemail"',
+        "claudemail completion fish > ~/.config/fish/completions/claudemail.fish",
+    )
+)
+@click.argument("shell", type=click.Choice(_SHELLS))
+def command(shell: str) -> None:
+    """Print what makes a shell complete commands, options, names and refs."""
+    from claudemail.cli.group import claudemail
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    say(kind(claudemail, {}, "claudemail", "_CLAUDEMAIL_COMPLETE").source().rstrip())

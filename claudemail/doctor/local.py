@@ -1,0 +1,299 @@
+"""What the doctor looks at on this machine: config, key, modes, SQLite, database, disk, mailbox files, gateway, Claude Code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from claudemail import running
+from claudemail.clock import iso, wall_ms
+from claudemail.config import Config
+from claudemail.doctor.finding import Examined, note, ok, problem, warning
+from claudemail.errors import ClaudeMailError, ConfigError, StoreDamaged, StoreError
+from claudemail.keys import KEY_FILE, NodeKey, fingerprint
+from claudemail.store import copies
+from claudemail.store.database import MAIL
+from claudemail.store.filesystem import refuse_network_filesystem
+from claudemail.text import plural
+
+_MIB = 2**20
+_SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""The first releases without the WAL-reset bug, of each line that has one (https://sqlite.org/wal.html, section 11)."""
+_MIRROR_LAG = 1_000
+_HOOK_WORD = "claudemail"
+
+
+def config(settings: Config) -> Iterator[Examined]:
+    """What the config says and leaves open."""
+    where = settings.path or "no config file: this node stands alone"
+    yield ok("config", f"{where}; this is {settings.node_id}, one of {len(settings.nodes)}")
+    for mistake in settings.warnings:
+        yield warning("config", mistake, "Correct the key, or remove it.")
+    lacking = [node.id for node in settings.nodes if node.public_key is None]
+    if settings.peers and settings.allow_unsigned:
+        yield warning(
+            "trust",
+            "allow_unsigned is on: whoever reaches this node's port can write mail in the name of a node without a"
+            f" public_key in the config ({', '.join(lacking) or 'none now'})",
+            "Put the public_key of every node (`claudemail keys` prints it) into every config, and allow_unsigned: false.",
+        )
+    elif settings.peers and lacking:
+        yield problem(
+            "trust",
+            f"the config has no public_key of {', '.join(lacking)}, so nothing is taken from there",
+            "Run `claudemail keys` there, and put what it prints into the config of every node.",
+        )
+
+
+def key(settings: Config) -> Iterator[Examined]:
+    """The node's own key."""
+    path = Path(settings.state_dir, KEY_FILE)
+    if not path.exists():
+        yield note("key", "this node has no key yet; it is made when it is first needed")
+        return
+    try:
+        own = NodeKey.load_or_create(path.parent)
+    except ConfigError as error:
+        readable = bool(path.stat().st_mode & 0o077)
+        yield problem("key", error.message, error.remedy, partial(path.chmod, 0o600) if readable else None)
+        return
+    known = settings.node.public_key
+    if known is not None and known != own.public:
+        yield problem(
+            "key",
+            f"the config's public_key of {settings.node_id} is not that of {path}: peers refuse what this node sends",
+            f'Put "public_key": "{own.public}" for {settings.node_id} into the config of every node.',
+        )
+    else:
+        yield ok("key", f"fingerprint {fingerprint(own.public)}" + ("" if known else "; not in the config"))
+
+
+def modes(settings: Config) -> Iterator[Examined]:
+    """Who may read the mail."""
+    folder = Path(settings.state_dir)
+    if not folder.exists():
+        yield note("modes", f"{folder} is not there yet; it is made when it is first needed")
+        return
+    database, registry = Path(settings.db_path), Path(settings.registry_db_path)
+    files = [Path(f"{path}{part}") for path in (database, registry) for part in copies.PARTS]
+    private = [(folder, 0o700), *((path, 0o600) for path in files), (Path(settings.mailbox_dir), 0o700)]
+    open_ones = [(path, mode) for path, mode in private if path.exists() and path.stat().st_mode & 0o077]
+    for path, mode in open_ones:
+        shown = stat.filemode(path.stat().st_mode)
+        yield problem(
+            "modes", f"others may read {path} ({shown})", f"Run `chmod {mode:o} {path}`.", partial(path.chmod, mode)
+        )
+    if not open_ones:
+        yield ok("modes", f"only you may read the mail in {folder}")
+
+
+def sqlite_version(settings: Config) -> Iterator[Examined]:
+    """SQLite itself."""
+    del settings
+    version = sqlite3.sqlite_version_info
+    with closing(sqlite3.connect(":memory:")) as connection:
+        options = {row[0] for row in connection.execute("PRAGMA compile_options")}
+    if "ENABLE_FTS5" not in options:
+        yield problem(
+            "sqlite",
+            f"SQLite {sqlite3.sqlite_version} has no full-text search (FTS5)",
+            "Use a Python whose SQLite has it.",
+        )
+        return
+    mended = any(version[:2] == safe[:2] and version >= safe for safe in _SAFE) or version >= _SAFE[0]
+    if mended:
+        yield ok("sqlite", f"SQLite {sqlite3.sqlite_version}")
+    else:
+        yield ok(
+            "sqlite",
+            f"SQLite {sqlite3.sqlite_version}, which has the WAL-reset bug; all writes pass one gate, where it cannot arise",
+        )
+
+
+def database(settings: Config) -> Iterator[Examined]:
+    """The mail database: whose, of which version, whole."""
+    path = Path(settings.db_path)
+    if not path.exists():
+        yield note("database", f"{path} is not there yet; it is made when it is first needed")
+        return
+    try:
+        refuse_network_filesystem(path.parent)
+        copies.check(path)
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            row = connection.execute("SELECT value FROM meta WHERE key = 'node'").fetchone()
+            (briefs,) = connection.execute("SELECT coalesce(sum(briefs), 0) FROM totals").fetchone()
+            (latest,) = connection.execute("SELECT coalesce(max(accepted_at), 0) FROM briefs").fetchone()
+    except StoreDamaged as error:
+        yield problem("database", error.message, error.remedy)
+        return
+    except (StoreError, sqlite3.Error) as error:
+        remedy = error.remedy if isinstance(error, ClaudeMailError) else "Look at the gateway's log."
+        yield problem("database", str(error), remedy)
+        return
+    if version > MAIL.version:
+        yield problem(
+            "database", f"{path} was made by a newer ClaudeMail (schema {version})", "Upgrade ClaudeMail here."
+        )
+    elif row is not None and row[0] != settings.node_id:
+        yield problem(
+            "database",
+            f"{path} is the mail of {row[0]}, and this is {settings.node_id}",
+            f'Set "node_id" to {row[0]}, or give db_path a folder of its own.',
+        )
+    else:
+        yield ok("database", f"{path} is whole, with {plural(briefs, 'brief')}")
+    if latest > wall_ms() + 60_000:
+        yield warning(
+            "clock",
+            f"mail was accepted here at {iso(latest)}, which is yet to come by this machine's clock",
+            "Set the clock, by NTP best.",
+        )
+
+
+def disk(settings: Config) -> Iterator[Examined]:
+    """Room for mail."""
+    folder = Path(settings.state_dir)
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // _MIB
+    if free < settings.checkup.disk_low_mb:
+        yield problem(
+            "disk", f"{free} MiB are free where the mail is", "Free some space: a full disk takes no new mail."
+        )
+    else:
+        yield ok("disk", f"{free} MiB are free")
+
+
+def mirror(settings: Config) -> Iterator[Examined]:
+    """The files of briefs."""
+    folder, path = Path(settings.mailbox_dir), Path(settings.db_path)
+    if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+        yield problem(
+            "files", f"{folder} cannot be written to", f"Run `chmod u+rwx {folder}`.", partial(folder.chmod, 0o700)
+        )
+        return
+    waiting = 0
+    if path.exists():
+        try:
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+                (waiting,) = connection.execute("SELECT count(*) FROM unmirrored").fetchone()
+        except sqlite3.Error:  # an older database, or a damaged one, of which its own finding says more
+            waiting = 0
+    if waiting > _MIRROR_LAG:
+        yield warning("files", f"{waiting} briefs have still to be written to {folder}",
+                      "See that a gateway runs, or run `claudemail rebuild files`.")  # fmt: skip
+    else:
+        yield ok("files", f"{folder}" + (f", {waiting} to be written" if waiting else ""))
+
+
+def gateway(settings: Config) -> Iterator[Examined]:
+    """This node's daemon and its port."""
+    notice = running.read_notice(settings.state_dir)
+    node = settings.node
+    if notice is not None:
+        if notice.listen_error:
+            yield problem("gateway", f"runs (PID {notice.pid}), but {notice.listen_error}",
+                          "Free that address, or set bind or gateway_port of this node in the config.")  # fmt: skip
+        else:
+            yield ok(
+                "gateway",
+                f"runs (PID {notice.pid})" + (f", listening on {notice.listening}" if notice.listening else ""),
+            )
+        return
+    if not settings.peers:
+        yield note("gateway", "not running; the first session starts it")
+        return
+    trouble = _cannot_bind(node.bind, node.port)
+    if trouble is not None:
+        yield problem(
+            "port", f"{node.bind}:{node.port}: {trouble}", "Free it, or set bind or gateway_port in the config."
+        )
+    yield warning(
+        "gateway",
+        "not running: mail to and from other nodes waits",
+        "Run `claudemail gateway`; the next session or send starts it, too.",
+        partial(running.start, settings),
+    )
+
+
+def _cannot_bind(host: str, port: int) -> str | None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def claude_code(settings: Config) -> Iterator[Examined]:
+    """What Claude Code knows of ClaudeMail: its MCP server, hooks and status line."""
+    del settings
+    home = Path(os.path.expanduser("~"))
+    files = [
+        home / ".claude.json",
+        home / ".claude" / "settings.json",
+        Path(".mcp.json"),
+        Path(".claude", "settings.json"),
+    ]
+    found: list[tuple[Path, Any]] = []
+    for path in files:
+        if not path.exists():
+            continue
+        try:
+            found.append((path, json.loads(path.read_text("utf-8"))))
+        except (OSError, ValueError) as error:
+            yield warning("claude code", f"{path} cannot be read: {error}", "Mend it: Claude Code reads it, too.")
+    servers = [
+        (path, server)
+        for path, data in found
+        for name, server in _members(data, "mcpServers")
+        if name == _HOOK_WORD and isinstance(server, dict)
+    ]
+    if not servers:
+        yield warning(
+            "claude code",
+            "no MCP server `claudemail` is set up for this user or folder",
+            "Run `claude mcp add --scope user claudemail -- claudemail mcp`.",
+        )
+    for path, server in servers:
+        yield _runnable("claude code", f"the MCP server in {path}", str(server.get("command", "")))
+    for path, data in found:
+        for line in _commands(data):
+            yield _runnable("hooks", f"a hook or status line in {path}", line)
+
+
+def _members(data: object, key: str) -> list[tuple[str, Any]]:
+    members = data.get(key) if isinstance(data, dict) else None
+    return list(members.items()) if isinstance(members, dict) else []
+
+
+def _commands(data: object) -> Iterator[str]:
+    """Yield the command lines of hooks and the status line that have to do with ClaudeMail."""
+    hooks = [entry for _, entries in _members(data, "hooks") if isinstance(entries, list) for entry in entries]
+    places = [hook for entry in hooks if isinstance(entry, dict) for hook in entry.get("hooks", [])]
+    status_line = data.get("statusLine") if isinstance(data, dict) else None
+    for place in [*places, status_line]:
+        line = place.get("command") if isinstance(place, dict) else None
+        if isinstance(line, str) and _HOOK_WORD in line:
+            yield line
+
+
+def _runnable(name: str, what: str, line: str) -> Examined:
+    program = line.split(maxsplit=1)[0].strip("\"'") if line.split() else ""
+    if shutil.which(os.path.expanduser(program)):
+        return ok(name, f"{what} runs {program}")
+    return problem(
+        name, f"{what} runs {program!r}, which is not there", "Correct its path, or install ClaudeMail there."
+    )

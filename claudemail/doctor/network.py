@@ -1,0 +1,48 @@
+"""What the doctor looks at beyond this machine: each peer, whether it answers, knows this node, and goes by the same clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from claudemail import __version__
+from claudemail.clock import wall_ms
+from claudemail.config import Config, Node
+from claudemail.doctor.finding import Examined, note, ok, problem, warning
+from claudemail.errors import PeerRefused, PeerUnreachable
+from claudemail.mesh.client import MeshClient
+from claudemail.office import Office
+from claudemail.text import ago
+
+
+async def peers(settings: Config, office: Office) -> AsyncIterator[Examined]:
+    """Exchange a heartbeat with each peer, as the gateway does, and say how it went."""
+    client = MeshClient(settings.node_id, office.key(), wall_ms)
+    try:
+        for peer in settings.peers:
+            async for finding in _peer(settings, office, client, peer):
+                yield finding
+    finally:
+        await client.close()
+
+
+async def _peer(settings: Config, office: Office, client: MeshClient, peer: Node) -> AsyncIterator[Examined]:
+    name = f"peer {peer.id}"
+    try:
+        theirs, rtt_ms = await client.heartbeat(peer, await office.transit.own_heartbeat(peer.id))
+    except PeerUnreachable as error:
+        yield problem(name, error.message, f"Start the gateway there, and let {peer.url} be reached from here.")
+        return
+    except PeerRefused as error:
+        yield problem(
+            name, error.message, f"Let the configs of {settings.node_id} and {peer.id} say the same of both, keys too."
+        )
+        return
+    yield ok(name, f"answers at {peer.url} in {rtt_ms:.0f} ms")
+    if theirs.version != __version__:
+        yield note(
+            name, f"runs ClaudeMail {theirs.version}, this node {__version__}", "Install the same version on both."
+        )
+    skew = theirs.at - wall_ms()
+    if abs(skew) >= settings.checkup.clock_skew_seconds * 1000:
+        side = "ahead of" if skew > 0 else "behind"
+        yield warning("clock", f"the clock of {peer.id} is {ago(0, abs(skew))} {side} this node's", "Set both by NTP.")
