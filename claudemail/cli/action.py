@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from claudemail.cli.completing import action_refs, brief_refs, names
-from claudemail.cli.context import with_office
+from claudemail.cli.context import have_carried, with_office
 from claudemail.cli.options import acting_as, as_json, examples
 from claudemail.cli.printing import bold, cyan, dim, say, show_json
 
@@ -52,6 +52,7 @@ def create(name: str | None, as_json: bool, **fields: str | None) -> None:
     async def work(office: Office) -> None:
         new = _checked("NewAction", {key: value for key, value in fields.items() if value is not None})
         found = await office.create_action(await office.party(name), new)
+        have_carried(office.config)
         if as_json:
             show_json(found.model_dump(mode="json"))
         else:
@@ -83,6 +84,7 @@ def update(ref: str, name: str | None, as_json: bool, **fields: str | None) -> N
     async def work(office: Office) -> None:
         wanted = _checked("ActionUpdate", {key: value for key, value in fields.items() if value is not None})
         done = await office.update_action(await office.party(name), ref, wanted)
+        have_carried(office.config)
         if as_json:
             show_json(done.model_dump(mode="json"))
         else:
@@ -119,6 +121,7 @@ def _update_all(refs: tuple[str, ...], name: str | None, fields: dict[str, str |
         party = await office.party(name)
         wanted = _checked("ActionUpdate", {key: value for key, value in fields.items() if value is not None})
         done = [await office.update_action(party, ref, wanted) for ref in refs]
+        have_carried(office.config)
         if as_json:
             show_json(
                 [one.model_dump(mode="json") for one in done] if len(done) > 1 else done[0].model_dump(mode="json")

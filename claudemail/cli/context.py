@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from claudemail import config as configuration
 
 if TYPE_CHECKING:
+    from claudemail.config import Config
     from claudemail.office import Office
 
 T = TypeVar("T")
@@ -30,3 +31,20 @@ def with_office(work: Callable[[Office], Awaitable[T]]) -> T:
             return await work(office)
 
     return asyncio.run(run())
+
+
+def have_carried(config: Config) -> None:
+    """Have a gateway carry what was just accepted for other nodes.
+
+    One that does not start is no failure of the command: what was accepted is safe, and waits for the next.
+    """
+    from claudemail import running
+    from claudemail.cli.printing import warn
+    from claudemail.errors import ClaudeMailError
+
+    if not config.peers:
+        return
+    try:
+        running.start(config)
+    except (ClaudeMailError, OSError) as error:
+        warn(f"It is safe, and waits for other nodes to be told: this node's gateway could not be started. {error}")

@@ -57,3 +57,11 @@ def not_yet(missing: Sequence[RecipientState], goal: DeliveryState, ref: str, no
         f"The brief is not {goal} everywhere: {who}.",
         remedy=f"It is accepted, and goes on without you; `claudemail read {ref}` shows how far it has come.",
     )
+
+
+def no_reply(ref: str, seconds: float) -> NotYet:
+    """Return the error that says that nobody has answered."""
+    return NotYet(
+        f"No reply came within {seconds:g} s.",
+        remedy=f"The brief is accepted; `claudemail waiting --wait 600 --for {ref}` waits on.",
+    )

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from claudemail.cli.context import with_office
+from claudemail.cli.context import have_carried, with_office
 from claudemail.cli.options import acting_as, as_json, examples
-from claudemail.cli.printing import bold, cyan, flush, say, show_json, warn
+from claudemail.cli.printing import bold, cyan, flush, green, say, show_json
 
 if TYPE_CHECKING:
-    from claudemail.config import Config
     from claudemail.model.receipt import RecipientState
     from claudemail.model.views import SendResult
     from claudemail.office import Office, Party
 
 _PRIORITIES = ("low", "normal", "high", "urgent")
-_GOALS = ("queued", "delivered", "read")
+_REPLY = "reply"
+_GOALS = ("queued", "delivered", "read", _REPLY)
 
 
 @click.command(
     epilog=examples(
         'claudemail send --to charlie --title "Deploy blocker" --body "The migration fails."',
         "claudemail send brief.md --wait delivered --timeout 30",
+        'claudemail send --to charlie --title "May I deploy?" --wait reply --timeout 600 --json',
         "git log -1 --format=%B | claudemail send - --to all --title Deployed --as alpha",
         'claudemail send --reply-to k7qd --title "Re: Deploy blocker" --body "Mended."',
     )
@@ -42,7 +43,9 @@ _GOALS = ("queued", "delivered", "read")
 )
 @click.option("--label", "labels", multiple=True, metavar="NAME", help="Repeatable.")
 @click.option("--key", metavar="KEY", help="Sending again with the same key and content sends nothing twice.")
-@click.option("--wait", type=click.Choice(_GOALS), default="queued", help="Wait until every recipient has it so.")
+@click.option(
+    "--wait", type=click.Choice(_GOALS), default="queued", help="Wait until every recipient has it so, or for a reply."
+)
 @click.option("--timeout", type=click.FloatRange(0, 86_400), default=60, show_default=True, help="Seconds to wait.")
 @acting_as
 @as_json
@@ -66,7 +69,7 @@ def command(
     async def work(office: Office) -> int:
         party = await office.party(name)
         result = await office.send(party, draft)
-        _start_gateway(office.config)
+        have_carried(office.config)
         return await _answer(office, party, result, wait, timeout, as_json=as_json)
 
     return with_office(work)
@@ -89,7 +92,7 @@ async def _answer(
         said = "Sent already, with this key: " if result.repeated else "Sent "
         say(said, cyan(result.ref), f" ({result.number}): ", bold(result.title))
         flush()
-    goal = DeliveryState(wait)
+    goal = DeliveryState.QUEUED if wait == _REPLY else DeliveryState(wait)
     states: list[RecipientState] = result.recipients
     missing: list[RecipientState] = []
     if goal is not DeliveryState.QUEUED:
@@ -101,8 +104,14 @@ async def _answer(
         from claudemail.cli.delivery import not_yet
 
         error = not_yet(missing, goal, result.ref, office.now())
+    reply = None
+    if wait == _REPLY:
+        from claudemail.cli.delivery import no_reply
+
+        reply = (await office.wait(party, timeout_s, word=result.id)).reply
+        error = no_reply(result.ref, timeout_s) if reply is None else None
     if as_json:
-        data: dict[str, Any] = result.model_copy(update={"recipients": states}).model_dump(mode="json")
+        data = result.model_copy(update={"recipients": states, "reply": reply}).model_dump(mode="json")
         show_json(data if error is None else {**data, "error": as_data(error)})
         return 0 if error is None else error.exit_code
     from claudemail.cli.recipients import print_states
@@ -110,17 +119,8 @@ async def _answer(
     print_states(states, office.now())
     if error is not None:
         raise error
+    if reply is not None:
+        from claudemail.wording import row_line
+
+        say(green("Reply: "), row_line(reply, office.now()))
     return 0
-
-
-def _start_gateway(config: Config) -> None:
-    """Have a gateway carry the brief. One that does not start is no failure of the send: the brief waits for the next."""
-    from claudemail import running
-    from claudemail.errors import ClaudeMailError
-
-    if not config.peers:
-        return
-    try:
-        running.start(config)
-    except (ClaudeMailError, OSError) as error:
-        warn(f"The brief is safe, and waits: this node's gateway could not be started. {error}")

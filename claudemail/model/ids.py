@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import uuid
+from functools import lru_cache
 
 REF_LENGTH = 4
 """Refs start at this length and grow by one where a node already has a brief with the same ref."""
@@ -29,6 +30,7 @@ def id_ms(id: str) -> int:
     return uuid.UUID(id).int >> 80
 
 
+@lru_cache(maxsize=512)
 def code_of(id: str) -> str:
     """Return the twelve letters and digits that stand for an id; its ref is the first four or more of them.
 

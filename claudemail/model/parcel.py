@@ -29,9 +29,11 @@ class ParcelKind(StrEnum):
     BRIEF = "brief"
     RECEIPTS = "receipts"
     ACTIONS = "actions"
-    """Changes of actions."""
+    """Changes of actions, as they are made."""
     DIGESTS = "action-digests"
-    """The sums of all changes a node knows of; who knows others sends those."""
+    """The sums of all changes a node knows of; who knows others answers with those."""
+    HISTORY = "action-history"
+    """The answer: changes of actions that were made before."""
 
 
 class Parcel(Value):
@@ -42,6 +44,7 @@ class Parcel(Value):
         brief            {"brief": fields, "signature": base64, "for": [names on the receiving node]}
         receipts         {"receipts": [...]}
         actions          {"changes": [{"change": fields, "signature": base64}, ...]}
+        action-history   the same
         action-digests   {"digests": {part: sum}}
     """
 

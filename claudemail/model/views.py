@@ -161,6 +161,8 @@ class SendResult(View):
     recipients: list[RecipientState]
     repeated: bool = False
     """The key was used before: this is the brief of that time."""
+    reply: InboxRow | None = None
+    """The reply that was waited for, if it has come."""
 
 
 class StarView(View):

@@ -39,7 +39,7 @@ class _Sent(Value):
     signature: Annotated[str, Field(pattern="^[A-Za-z0-9+/=]{1,200}$")]
 
 
-_CHANGES = TypeAdapter(Annotated[list[_Sent], Field(min_length=1, max_length=MAX_CHANGES)], config=LATER)
+_CHANGES = TypeAdapter(Annotated[list[_Sent], Field(max_length=MAX_CHANGES)], config=LATER)
 _DIGESTS = TypeAdapter(
     dict[Annotated[int, Field(ge=0, lt=action_changes.BUCKETS)], Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]],
     config=LATER,
@@ -101,8 +101,10 @@ def ask(connection: sqlite3.Connection, peer: str, now: int) -> None:
 def answer(connection: sqlite3.Connection, peer: str, theirs: Mapping[int, str], now: int) -> None:
     """Send a peer all changes of the parts of which it does not know the same; of very many the first ones.
 
-    It goes on asking as long as there are differences.
+    It goes on asking as long as there are differences. While the last answer is on its way there is no other.
     """
+    if outbox.has_waiting(connection, peer, ParcelKind.HISTORY):
+        return
     sent = 0
     for bucket in action_changes.where_different(connection, theirs):
         sent += _send(connection, peer, action_changes.in_bucket(connection, bucket), now)
@@ -116,12 +118,12 @@ def _send(connection: sqlite3.Connection, peer: str, changes: Sequence[action_ch
     size = total = 0
     for kept in changes:
         if group and (len(group) == MAX_CHANGES or size + len(kept.canonical) > _PARCEL_BYTES):
-            outbox.enqueue(connection, peer, new_id(now), ParcelKind.ACTIONS, {"changes": group}, now)
+            outbox.enqueue(connection, peer, new_id(now), ParcelKind.HISTORY, {"changes": group}, now)
             group, size = [], 0
         group.append({"change": json.loads(kept.canonical), "signature": kept.signature})
         size += len(kept.canonical)
         total += len(kept.canonical)
-    outbox.enqueue(connection, peer, new_id(now), ParcelKind.ACTIONS, {"changes": group}, now)
+    outbox.enqueue(connection, peer, new_id(now), ParcelKind.HISTORY, {"changes": group}, now)
     return total
 
 

@@ -134,7 +134,7 @@ class Transit:
     async def _examine_all(self, origin: Origin, parcels: list[Parcel]) -> list[_Examined]:
         """Look at parcels; at many of them in threads, since checking a signature takes 0.1 ms and leaves Python free."""
         parts = [parcels[start : start + _PART] for start in range(0, len(parcels), _PART)]
-        if len(parts) == 1:
+        if len(parts) == 1 and sum(map(_signatures, parcels)) <= _PART:
             return self._examine_some(origin, parcels)
         done = await asyncio.gather(*(asyncio.to_thread(self._examine_some, origin, part) for part in parts))
         return [item for part in done for item in part]
@@ -147,7 +147,7 @@ class Transit:
             if parcel.kind == ParcelKind.RECEIPTS:
                 receipts = _RECEIPTS.validate_python(parcel.body.get("receipts"))
                 return _Examined(parcel, receipts=tuple(receipts))
-            if parcel.kind == ParcelKind.ACTIONS:
+            if parcel.kind in (ParcelKind.ACTIONS, ParcelKind.HISTORY):
                 return _Examined(parcel, changes=replication.read_changes(parcel.body, origin, self._keys))
             if parcel.kind == ParcelKind.DIGESTS:
                 return _Examined(parcel, digests=replication.read_digests(parcel.body))
@@ -274,6 +274,12 @@ class Transit:
         """Send what waited too long to dead letters; `elapsed_ms` have gone by, without the clock, since the last call."""
         now = self._desk.wall()
         await self._desk.mail.write(lambda connection: outbox.expire(connection, elapsed_ms, now))
+
+
+def _signatures(parcel: Parcel) -> int:
+    """Return about how many signatures there are in a parcel."""
+    changes = parcel.body.get("changes")
+    return len(changes) if isinstance(changes, list) else 1
 
 
 def _refuse(parcel: Parcel, code: str, reason: str) -> Refusal:

@@ -20,6 +20,7 @@ It is counted in service time: what the gateway has seen go by. A clock that is 
 """
 _SERVICE = "(SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'service_ms'), 0))"
 EXPIRED = "expired"
+_NO_CHANGES = json.dumps({"changes": []})
 _WAITING = "INDEXED BY outbox_waiting"
 """Left to itself, SQLite walks the primary key through all of the sent log, to find what waits at its end."""
 
@@ -71,14 +72,23 @@ def acknowledge(
     """Note that a peer has the lane up to `have` durably, but for what it refused for good."""
     for refusal in refused:
         _bury(connection, peer, epoch, refusal.seq, refusal.code, refusal.reason, now)
+    # Of an answer about the past the sent log keeps the place only: a peer that was set back asks again.
     rows = connection.execute(
-        f"UPDATE outbox {_WAITING} SET done_at = ?, service = {_SERVICE}"
-        " WHERE peer = ? AND epoch = ? AND seq <= ? AND done_at IS NULL RETURNING brief",
-        (now, peer, epoch, have),
+        f"UPDATE outbox {_WAITING} SET done_at = ?1, service = {_SERVICE}, body = iif(kind = ?5, ?6, body)"
+        " WHERE peer = ?2 AND epoch = ?3 AND seq <= ?4 AND done_at IS NULL RETURNING brief",
+        (now, peer, epoch, have, ParcelKind.HISTORY, _NO_CHANGES),
     ).fetchall()
     for row in rows:
         if row["brief"] is not None:
             recipients.delivered(connection, row["brief"], peer, now)
+
+
+def has_waiting(connection: sqlite3.Connection, peer: str, kind: ParcelKind) -> bool:
+    """Return whether a parcel of a kind waits for a peer."""
+    row = connection.execute(
+        f"SELECT 1 FROM outbox {_WAITING} WHERE peer = ? AND done_at IS NULL AND kind = ? LIMIT 1", (peer, kind)
+    ).fetchone()
+    return row is not None
 
 
 def last_seq(connection: sqlite3.Connection, peer: str, epoch: str) -> int | None:

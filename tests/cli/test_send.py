@@ -19,6 +19,7 @@ from claudemail.cli.composing import MAX_FILE
 from claudemail.model.brief import MAX_BRIEF_BYTES, Priority
 from claudemail.model.parcel import Answer, Refusal
 from claudemail.model.receipt import DeliveryState
+from claudemail.testing import until
 from claudemail.model.views import SendResult
 from claudemail.office import Office
 
@@ -189,11 +190,25 @@ class TestRefusals:
     def test_choices(self) -> None:
         """What the options offer is what the model knows."""
         assert list(Priority) == list(send._PRIORITIES)
-        assert set(send._GOALS) < set(DeliveryState)
+        assert set(send._GOALS) - {"reply"} < set(DeliveryState)
 
 
 class TestWait:
     """`--wait`."""
+
+    def test_reply(self, node: Any) -> None:
+        """`--wait reply` shows the reply that comes, and without one ends with its own exit code and what to do."""
+        ran = node("send", "--to", "alpha", "--title", "Ready?", "--wait", "reply", "--timeout", "0.1", "--json")
+        assert ran.code == 7
+        assert ran.json["reply"] is None
+        assert "claudemail waiting" in ran.json["error"]["remedy"]
+        with node.start("send", "--to", "alpha", "--title", "Well?", "--wait", "reply", "--timeout", "30") as asking:
+            until(lambda: node.unread("alpha") == 2, "the question is there")
+            assert node("send", "--as", "alpha", "--reply-to", "2", "--title", "Yes", "--body", "now").code == 0
+            out, _ = asking.communicate(timeout=30)
+        assert asking.returncode == 0
+        assert "Reply: " in out
+        assert '"Yes" from alpha (server1)' in out
 
     def test_delivered_here(self, node: Any) -> None:
         """Mail for this node is delivered at once."""

@@ -147,13 +147,6 @@ ERRORS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("search", {"query": "x", "limit": 0}, ("limit", "greater than or equal to 1")),
     ("nothing", {}, ("no tool 'claudemail_nothing'", "There are: claudemail_send, claudemail_check")),
 ]  # fmt: skip
-UNHELPFUL: list[tuple[str, dict[str, Any], str]] = [
-    ("send", {"to": "charlie", "title": "x" * 201}, "at most 200 characters"),
-    ("send", {"to": "charlie", "title": "x" * 1001}, "at most 200 characters"),
-    ("send", {"to": "charlie", "title": "x", "action": [{"text": "y", "who": "me"}]}, "assignee"),
-    ("read", {"ref": "zzzz"}, "claudemail_search"),
-    ("action_update", {"ref": "zzzz", "status": "done"}, "claudemail_action_list"),
-]
 
 
 def ref_of(answer: str) -> str:
@@ -167,6 +160,13 @@ def ref_of(answer: str) -> str:
 def nodes(fleet: Fleet) -> Fleet:
     """A fleet whose two gateways run."""
     fleet.start()
+    return fleet
+
+
+@pytest.fixture
+def node(fleet: Fleet) -> Fleet:
+    """A fleet of which only server1 runs."""
+    fleet["server1"].start()
     return fleet
 
 
@@ -186,41 +186,54 @@ async def test_each_error_of_each_tool_says_what_is_wrong_and_what_to_do(nodes: 
                 assert words in error, (tool, arguments, error)
             assert error.endswith("."), error
             assert not re.search(r"Traceback|nobody foresaw|The database failed|pydantic", error), error
+        for tool in TOOLS:
+            assert "colour: " in await alpha.refused(tool, colour="red"), tool
         assert (await bravo("status")).splitlines()[1:4] == before
 
 
-async def test_an_argument_that_a_tool_does_not_have_is_refused(nodes: Fleet, connect: Connect) -> None:
-    """Each of the fifteen tools refuses an argument that it does not know, and names it."""
-    async with connect(nodes["server1"]) as alpha:
-        for tool in TOOLS:
-            assert "colour: " in await alpha.refused(tool, colour="red"), tool
-
-
 @pytest.mark.xfail(strict=True, reason="'Extra inputs are not permitted' does not say which arguments there are")
-async def test_an_unknown_argument_is_answered_with_those_that_exist(nodes: Fleet, connect: Connect) -> None:
+async def test_an_unknown_argument_is_answered_with_those_that_exist(node: Fleet, connect: Connect) -> None:
     """The error for an argument that a tool does not know lists the arguments that it has, or says that it has none."""
-    async with connect(nodes["server1"]) as alpha:
+    async with connect(node["server1"]) as alpha:
         assert "max_chars" in await alpha.refused("digest", chars=1000)
         assert "none" in await alpha.refused("check", sender="charlie")
 
 
-@pytest.mark.xfail(strict=True, reason="pydantic's words, or a remedy that no tool of a session does")
-@pytest.mark.parametrize(("tool", "arguments", "says"), UNHELPFUL)
-async def test_an_error_is_in_words_that_a_session_can_act_on(
-    fleet: Fleet, connect: Connect, tool: str, arguments: dict[str, Any], says: str
-) -> None:
-    """Lengths are in characters, with the limit that holds; keys of an action, and the tool to find refs with, are named."""
-    fleet["server1"].start()
-    async with connect(fleet["server1"]) as alpha:
-        error = await alpha.refused(tool, **arguments)
-        assert says in error
+@pytest.mark.xfail(strict=True, reason="pydantic counts items of a scrubbed text, and the tool's own limit is another")
+async def test_a_text_that_is_too_long_is_told_the_limit_in_characters(node: Fleet, connect: Connect) -> None:
+    """However much too long a title is, the error gives the one limit that there is, in characters."""
+    async with connect(node["server1"]) as alpha:
+        for length in (201, 1001):
+            error = await alpha.refused("send", to="bravo", title="x" * length)
+            assert "at most 200 characters" in error
+
+
+@pytest.mark.xfail(
+    strict=True, reason="pydantic tells of each type that an action might have had, by names from the code"
+)
+async def test_an_action_that_does_not_fit_is_told_the_one_thing_that_is_wrong(node: Fleet, connect: Connect) -> None:
+    """The error for a key that an action does not have names that key, and does not say that actions must be strings."""
+    async with connect(node["server1"]) as alpha:
+        error = await alpha.refused("send", to="bravo", title="x", action=[{"text": "y", "who": "me"}])
+        assert "who: " in error
         assert "union[" not in error
+        assert "valid string" not in error
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a session has no tool that lists an inbox; the errors' words are the command line's"
+)
+async def test_an_unknown_ref_is_told_the_tool_that_finds_refs(node: Fleet, connect: Connect) -> None:
+    """The errors for refs that do not exist name a tool of the session that shows those that do."""
+    async with connect(node["server1"]) as alpha:
+        assert "claudemail_search" in await alpha.refused("read", ref="zzzz")
+        assert "claudemail_action_list" in await alpha.refused("action_update", ref="zzzz", status="done")
 
 
 @pytest.mark.xfail(strict=True, reason="reply_to takes no number, which its description offers and ref takes")
-async def test_a_reply_may_name_a_brief_by_its_number(nodes: Fleet, connect: Connect) -> None:
+async def test_a_reply_may_name_a_brief_by_its_number(node: Fleet, connect: Connect) -> None:
     """`reply_to` takes a number as a number, as `ref` of the other tools does."""
-    async with connect(nodes["server1"]) as alpha:
+    async with connect(node["server1"]) as alpha:
         await alpha("send", to="charlie", title="first")
         await alpha("send", reply_to=1, title="second")
 
@@ -271,7 +284,7 @@ async def test_the_sender_sees_how_far_a_brief_is_with_each_recipient(nodes: Fle
         connect(nodes["server2"]) as charlie,
     ):
         sent = await alpha(
-            "send", to="charlie, bravo", title="Rollout", body="word " * 300, priority="high", due="2031-01-02"
+            "send", to="charlie, bravo", title="Rollout", body="lorem " * 300, priority="high", due="2031-01-02"
         )
         assert "durable and on its way to:\n- bravo (server1): delivered\n- charlie (server2): queued" in sent
         ref = ref_of(sent)
@@ -288,19 +301,12 @@ async def test_the_sender_sees_how_far_a_brief_is_with_each_recipient(nodes: Fle
             "read", "charlie (server2): read 0s ago by charlie", ref=ref
         )
         whole = await bravo("read", ref=ref)
-        assert whole.count("word") == 300
+        assert whole.count("lorem") == 300
         assert "to charlie, bravo" in whole
         assert "priority high, due 2031-01-02" in whole
         assert "bravo (server1): read" in await alpha.until("read", "ago by bravo", ref=ref)
 
-
-async def test_a_brief_to_an_instance_is_read_by_the_first_of_its_sessions(nodes: Fleet, connect: Connect) -> None:
-    """Mail to an instance is unread for all its sessions until one reads it, and the sender sees which one did."""
-    async with (
-        connect(nodes["server1"]) as alpha,
-        connect(nodes["server1"]) as bravo,
-        connect(nodes["server2"]) as charlie,
-    ):
+        # Mail to an instance is unread for all its sessions until one of them reads it.
         ref = ref_of(await charlie("send", to="instance1", title="For either"))
         await alpha.until("check", "1 unread brief for alpha")
         assert "For either" in await bravo("read", ref=ref)
@@ -363,7 +369,6 @@ async def test_the_roster_and_the_status_know_the_other_node(nodes: Fleet, conne
         assert "Actions in the fleet: 1 pending." in status
         assert "server1 (http://127.0.0.1:" in status
         assert "2 sent from here" in await alpha("status")
-        assert "waiting" not in await alpha.until("status", "heard of")
 
 
 async def test_a_checkup_finds_what_is_overdue_on_another_node(nodes: Fleet, connect: Connect) -> None:

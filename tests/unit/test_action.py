@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -76,6 +76,7 @@ class TestIds:
     """Ids of the actions that briefs ask for."""
 
     @given(BRIEF_IDS, st.integers(0, 127))
+    @settings(deadline=None)
     def test_follow_from_the_brief(self, brief_id: str, index: int) -> None:
         """Whoever makes an item's action again makes one of the same id: a version 7 UUID of the brief's time."""
         found = item_id(brief_id, index)
@@ -85,12 +86,14 @@ class TestIds:
         assert id_ms(found) == id_ms(brief_id)
 
     @given(BRIEF_IDS, BRIEF_IDS)
+    @settings(deadline=None)
     def test_differ(self, one: str, other: str) -> None:
         """No two items have the same id, of one brief or of two, nor that of a brief."""
         found = [item_id(brief_id, index) for brief_id in {one, other} for index in range(128)]
         assert len({*found, one, other}) == len(found) + len({one, other})
 
     @given(st.uuids().map(str))
+    @settings(deadline=None)
     def test_of_any_brief_id(self, brief_id: str) -> None:
         """An id of a brief that is no version 7 UUID, as another implementation may give, is good enough."""
         assert UUID.validate_python(item_id(brief_id, 0)) != brief_id
@@ -104,6 +107,7 @@ class TestChanges:
     """Changes as they are signed and sent."""
 
     @given(FIELDS, STAMPS, st.integers(0, 10**14 - 1), NAMES)
+    @settings(deadline=None)
     def test_come_back_from_json(self, fields: dict[str, Any], stamp: str, at: int, by: str) -> None:
         """What is sent is what was set and nothing else; reading it gives the same change and the same canonical text."""
         made = Change(action=ID, stamp=stamp, at=at, by=by, fields=ActionFields(**fields))
@@ -204,7 +208,8 @@ class TestStatus:
         assert [status.is_open for status in ActionStatus] == [True, True, True, False, False]
 
     @given(st.sampled_from(ActionStatus), st.none() | st.dates(), st.dates())
+    @settings(deadline=None)
     def test_overdue(self, status: ActionStatus, due: date | None, today: date) -> None:
         """Overdue is what is open and was due before today; what is due today is not."""
         expected = status in OPEN and due is not None and due < today
-        assert is_overdue(status, due and str(due), today) == expected
+        assert is_overdue(status, str(due) if due else None, today) == expected

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claudemail.errors import InvalidInput
 from claudemail.model.address import ALL, MAX_ADDRESSES, MAX_LINE, Address, parse
+from claudemail.text import scrub_line
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)
 ADDRESSES = st.builds(Address, name=NAMES, node=st.none() | NAMES) | st.builds(Address, node=NAMES)
 STRICT = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,63})?(@[A-Za-z0-9][A-Za-z0-9_-]{0,63})?")
+
+
+def check_refusal(error: InvalidInput) -> None:
+    """Check that an error is one short line without control characters, and says what to do."""
+    assert error.remedy
+    assert len(error.message) < 600
+    assert scrub_line(error.message) == error.message
 
 
 @given(st.lists(ADDRESSES, min_size=1, max_size=12), st.sampled_from([",", ", ", " ", ";\n"]))
@@ -33,6 +41,38 @@ def test_nothing_but_strict_names_comes_through_the_door(line: str) -> None:
         return
     assert found
     assert all(str(one) and STRICT.fullmatch(str(one)) for one in found)
+
+
+@given(
+    st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=12, unique=True),
+    st.sampled_from(["{} ({})", "{}( {} )", "{}\n(\t{}\n)"]),
+)
+def test_a_node_in_brackets_is_the_same_as_behind_a_sign(pairs: list[tuple[str, str]], form: str) -> None:
+    """`alpha (server1)`, as brief files have it, means alpha@server1, with commas between several and without."""
+    written = [form.format(*pair) for pair in pairs]
+    expected = parse([f"{name}@{node}" for name, node in pairs])
+    assert parse(", ".join(written)) == parse(" ".join(written)) == parse(written) == expected
+
+
+@given(
+    st.text(st.characters(), max_size=60)
+    | st.lists(st.sampled_from(["a", "B9", "all", "@", "(", ")", ",", ";", " ", "-", "_", "\n"])).map("".join)
+)
+@settings(deadline=None)
+@example(" " * MAX_LINE)
+@example("(" * MAX_LINE)
+@example("a (" * 1000)
+@example("a@" * 2000)
+def test_what_comes_out_is_taken_again_and_what_is_refused_is_said_briefly(line: str) -> None:
+    """Addresses that were read are read again as the same ones; an error is one short line without control characters."""
+    try:
+        found = parse(line)
+    except InvalidInput as error:
+        check_refusal(error)
+        return
+    assert 1 <= len(found) <= MAX_ADDRESSES
+    assert parse(", ".join(map(str, found))) == found
+    assert len({(one.name, one.node) for one in found}) == len(found)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claudemail import config as configuration
-from claudemail.config import CONFIG_ENV, NODE_ENV, SEARCH_PATH, Config
+from claudemail.config import CONFIG_ENV, NODE_ENV, SEARCH_PATH, Config, Thresholds
 from claudemail.errors import ConfigError
 from claudemail.keys import NodeKey
 
@@ -230,6 +230,15 @@ class TestMistakes:
             (["heartbeat_interval_ms"], 0, "heartbeat_interval_ms", "0"),
             (["allow_unsigned"], "yes", "allow_unsigned", '"yes"'),
             (["node_id"], "server3", "node_id", '"server3"'),
+            (["checkup"], [], "checkup", "[]"),
+            (["checkup"], None, "checkup", "nothing"),
+            (["checkup"], {"gone_days": 0}, "checkup.gone_days", "0"),
+            (["checkup"], {"gone_days": 1_000_001}, "checkup.gone_days", "1000001"),
+            (["checkup"], {"gone_days": "3"}, "checkup.gone_days", '"3"'),
+            (["checkup"], {"gone_days": 1.5}, "checkup.gone_days", "1.5"),
+            (["checkup"], {"gone_days": True}, "checkup.gone_days", "true"),
+            (["checkup"], {"gone_days": None}, "checkup.gone_days", "nothing"),
+            (["checkup"], {"gone_dayz": 3}, "checkup.gone_dayz", "3"),
         ],
     )
     def test_one_mistake(self, seed: dict[str, Any], path: list[Any], value: object, key: str, found: str) -> None:
@@ -293,6 +302,39 @@ class TestMistakes:
         except ConfigError:
             return
         assert config.node.id == "server1"
+
+
+class TestCheckup:
+    """From where on a checkup finds something worth saying."""
+
+    def test_every_threshold_is_taken(self, seed: dict[str, Any]) -> None:
+        """Each can be set under `checkup`, from 1 to a million."""
+        for value in (1, 1_000_000):
+            given = dict.fromkeys(Thresholds.__slots__, value)
+            taken = parse({**seed, "checkup": given}).checkup
+            assert {name: getattr(taken, name) for name in Thresholds.__slots__} == given
+
+    def test_the_rest_stays_as_it_is(self, seed: dict[str, Any]) -> None:
+        """What the config does not set is as it is without the key, and as it is without a file."""
+        plain = Thresholds()
+        for config in (parse(seed), parse({**seed, "checkup": {}}), configuration.load({})):
+            assert [getattr(config.checkup, name) for name in Thresholds.__slots__] == [
+                getattr(plain, name) for name in Thresholds.__slots__
+            ]
+        taken = parse({**seed, "checkup": {"gone_days": 99}}).checkup
+        assert (taken.gone_days, taken.silent_minutes) == (99, plain.silent_minutes)
+
+    def test_mistakes_are_all_named(self, seed: dict[str, Any]) -> None:
+        """Two wrong thresholds are two mistakes, each with what is expected."""
+        assert mistakes({**seed, "checkup": {"gone_days": 0, "disk_low_mb": "500"}}) == [
+            "checkup.gone_days: found 0, expected a whole number from 1 to 1000000.",
+            'checkup.disk_low_mb: found "500", expected a whole number from 1 to 1000000.',
+        ]
+
+    def test_an_unknown_threshold_is_a_warning(self, seed: dict[str, Any]) -> None:
+        """A key like none of them is ignored aloud, with where it stands; comments are left alone."""
+        config = parse({**seed, "checkup": {"moon_phase": 3, "_why": "holidays"}})
+        assert config.warnings == ("checkup.moon_phase is not a key that this version knows; it is ignored.",)
 
 
 class TestTrust:

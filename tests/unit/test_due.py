@@ -19,7 +19,9 @@ Written = Callable[[str], str]
 WAYS: list[Written] = [str.lower, str.upper, str.title, " {} ".format, "\t{}\n".format]
 WRITTEN = st.sampled_from(WAYS)
 """The ways of writing one word that make no difference."""
-NEARLY = st.lists(st.sampled_from(["+", "-", "0", "1", "12", "2026", "d", "w", "mon", "fri", "today", " ", "٣"])).map("".join)
+NEARLY = st.lists(st.sampled_from(["+", "-", "0", "1", "12", "2026", "d", "w", "mon", "fri", "today", " ", "٣"])).map(
+    "".join
+)
 TUESDAY = date(2026, 3, 24)
 
 

@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claudemail.errors import InvalidInput
 from claudemail.model.query import MAX_QUERY, MAX_TERMS, Query, Term, expect, parse, parse_words
+from claudemail.text import scrub_line
 
 TODAY = date(2026, 3, 24)
 WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
@@ -21,10 +22,18 @@ PIECES = st.sampled_from(
 TYPED = st.lists(PIECES, max_size=24).map("".join) | st.text(st.characters(), max_size=80)
 
 
+def check_refusal(error: InvalidInput) -> None:
+    """Check that an error is one short line without control characters, and says what to do."""
+    assert error.remedy
+    assert 0 < len(error.message) < 600
+    assert scrub_line(error.message) == error.message
+
+
 class TestAnyText:
     """Whatever is typed."""
 
     @given(TYPED, st.dates(date(1970, 1, 1), date(2999, 12, 31)))
+    @settings(deadline=None)
     @example("x" * (MAX_QUERY + 1), TODAY)
     @example("x " * (MAX_TERMS + 1), TODAY)
     @example("from:" + "x" * 400, TODAY)
@@ -34,9 +43,7 @@ class TestAnyText:
         try:
             found = parse(text, today)
         except InvalidInput as error:
-            assert error.message
-            assert error.remedy
-            assert len(error.message) < 200
+            check_refusal(error)
             return
         assert found.model_copy() == Query.model_validate(found.model_dump())
         assert len(found.terms) <= MAX_TERMS
@@ -47,20 +54,21 @@ class TestAnyText:
             assert str(date.fromisoformat(day)) == day
 
     @given(TYPED)
+    @settings(deadline=None)
     @example("")
     @example("-alpha")
-    @example("*** - : \"")
+    @example('*** - : "')
     def test_is_words_or_refused(self, text: str) -> None:
         """Where there are no filters, there is always a word that something can have."""
         try:
             found = parse_words(text)
         except InvalidInput as error:
-            assert error.message
-            assert error.remedy
+            check_refusal(error)
             return
         assert any(not term.excluded for term in found)
 
     @given(st.sampled_from(["", " ", "-", "*", '""', "-*", ": -", "\0"]))
+    @settings(deadline=None)
     def test_without_a_letter_asks_for_nothing(self, text: str) -> None:
         """Signs alone are no words; a query of them is empty, and words they are not."""
         assert parse(text, TODAY).is_empty
@@ -72,6 +80,7 @@ class TestWords:
     """What is no filter."""
 
     @given(st.lists(WORDS, min_size=1, max_size=MAX_TERMS))
+    @settings(deadline=None)
     def test_come_out_in_order(self, words: list[str]) -> None:
         """Each word is looked for, as it was typed and in the order of typing."""
         expected = tuple(Term(words=word) for word in words)
@@ -79,6 +88,7 @@ class TestWords:
         assert parse_words(" ".join(words)) == expected
 
     @given(WORDS, WORDS)
+    @settings(deadline=None)
     def test_excluded(self, wanted: str, unwanted: str) -> None:
         """A dash before a word or before quotes says that it must not be there."""
         assert parse_words(f'{wanted} -{unwanted} -"{wanted} {unwanted}"') == (
@@ -88,6 +98,7 @@ class TestWords:
         )
 
     @given(WORDS)
+    @settings(deadline=None)
     def test_the_start_of_a_word(self, word: str) -> None:
         """A star behind three letters or more looks for what begins with them; behind fewer it is no more than a sign."""
         [term] = parse_words(f"{word}*")
@@ -95,6 +106,7 @@ class TestWords:
         assert parse_words(f'"{word}*"') == (Term(words=word),)
 
     @given(st.lists(WORDS, min_size=1, max_size=5), st.booleans())
+    @settings(deadline=None)
     def test_that_stand_together(self, words: list[str], closed: bool) -> None:  # noqa: FBT001
         """What is in quotes is one term, also when the closing ones are missing."""
         assert parse_words(f'"{" ".join(words)}' + '"' * closed) == (Term(words=" ".join(words)),)
@@ -149,6 +161,7 @@ class TestFilters:
         assert not found.is_empty
 
     @given(st.permutations(["from:alpha", "after:2026-01-01", "is:starred", "thread:7", "deploy", "-prod", "mig*"]))
+    @settings(deadline=None)
     def test_in_any_order(self, pieces: list[str]) -> None:
         """Filters and words may be mixed in any order."""
         found = parse(" ".join(pieces), TODAY)
@@ -176,13 +189,13 @@ class TestFilters:
             assert words in str(caught.value)
 
     @given(st.sampled_from(["fri", "today", "+3d", "2026-12-31", "2025-01-01"]), st.text(st.characters(), max_size=9))
+    @settings(deadline=None)
     def test_a_day_that_stands_alone(self, word: str, text: str) -> None:
         """It is understood as one in a filter is, and what is none is refused."""
         assert expect(word, TODAY) == parse(f"before:{word}", TODAY).before
         try:
             found = expect(text, TODAY)
         except InvalidInput as error:
-            assert "is not a day" in error.message
-            assert error.remedy
+            check_refusal(error)
         else:
             assert str(date.fromisoformat(found)) == found
