@@ -222,7 +222,7 @@ def overdue(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 what=f"{_action(action)} was due on {action.due}",
                 since=_day_start(action.due),
-                remedy=f"Do it, or `claudemail action update {action.ref}` with a new due day, assignee or status.",
+                remedy="Do it, or give it a new due day, assignee or status.",
                 action=action.ref,
                 name=action.assignee,
             )
@@ -254,7 +254,7 @@ def stale_wip(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
                 severity=Severity.WARNING,
                 what=f"{_action(action)} is in work, and unchanged for {ago(action.changed_at, snapshot.at)}",
                 since=action.changed_at,
-                remedy=f"Ask how it stands, or `claudemail action update {action.ref}` with a note or another status.",
+                remedy="Ask how it stands, or give it a note or another status.",
                 action=action.ref,
                 name=action.assignee,
             )
@@ -315,7 +315,7 @@ def unbalanced_load(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]
                 rule=Rule.UNBALANCED_LOAD,
                 severity=Severity.INFO,
                 what=f"{name} has {load} open actions, the others {mean:.1f} on average",
-                remedy=f"Give some away: `claudemail action list --assignee {name}`.",
+                remedy="Give some of them away.",
                 name=name,
             )
 
@@ -331,9 +331,9 @@ def gone_mailbox(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
                 severity=Severity.INFO,
                 what=f"{plural(box.unread, 'unread brief')} in the mailbox of {box.name}, {gone}",
                 since=box.seen_at,
-                remedy=f"Read it with `claudemail digest --as {box.name}`, or start a session of that name."
+                remedy=f"Start a session of that name, or read it as {box.name} on the command line."
                 if box.known
-                else f"Look at it with `claudemail search is:unread`, and give {box.name} back its place in the config.",
+                else f"Search for what is unread, and give {box.name} back its place in the config.",
                 name=box.name,
             )
 

@@ -80,14 +80,14 @@ class NotFound(ClaudeMailError):
 
     code = "not_found"
     exit_code = 3
-    remedy = "List the inbox to see the refs that exist."
+    remedy = "Look for it with claudemail_search, or `claudemail inbox --all` on the command line."
 
 
 class NoSuchAction(NotFound):
     """There is no such action."""
 
     code = "no_such_action"
-    remedy = "List the actions to see the refs that exist."
+    remedy = "Look for it with claudemail_action_list, or `claudemail action list` on the command line."
 
 
 class KeyReused(ClaudeMailError):
@@ -101,7 +101,7 @@ class LeaseLost(ClaudeMailError):
     """Another session holds this callsign now."""
 
     code = "lease_lost"
-    remedy = "Restart this session to be given a callsign of its own."
+    remedy = "Nothing was done. Ask the user to restart this session, to be given a callsign of its own."
 
 
 class StoreError(ClaudeMailError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -39,6 +40,10 @@ _REVIVE_S = 5.0
 _CONTROL = b'{"jsonrpc": "2.0", "method": "claudemail/'
 _SHOWING = ("tools/call", "resources/read")
 """Requests whose answers may show mail: the gateway is told when they have been handed over."""
+_END = 1_024
+_ID = rb'"id"\s*:\s*(\d{1,18}|"[\w-]{1,64}")'
+_FIRST_ID = re.compile(rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?' + _ID)
+_LAST_ID = re.compile(_ID + rb'\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$')
 TOO_LONG = b"(a line that was too long)"
 _MODERN = "io.modelcontextprotocol/protocolVersion"
 _RETRY = (
@@ -52,19 +57,22 @@ class Gone(Exception):
 
 
 class Lines:
-    """Cuts a stream of bytes into lines. One that is too long to be taken leaves `TOO_LONG` in its place."""
+    """Cuts a stream of bytes into lines. One that is too long to be taken leaves `TOO_LONG` and its ends in its place."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
         self._skipping = False
+        self._skipped = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that are whole now, without their ends."""
         *whole, rest = (self._rest + data).split(b"\n")
         if self._skipping and whole:
-            whole[0] = bytearray(TOO_LONG)
+            self._skipped = _ends(self._skipped + whole[0])
+            whole[0] = bytearray(TOO_LONG + self._skipped)
             self._skipping = False
         if self._skipping or len(rest) > MAX_LINE:
+            self._skipped = _ends((self._skipped if self._skipping else b"") + rest)
             self._skipping = True
             rest = bytearray()
         self._rest = rest
@@ -131,7 +139,7 @@ class Session:
             message = None
         if not isinstance(message, dict):
             problem = {"code": -32700, "message": f"That line is not a JSON object of at most {MAX_LINE} bytes."}
-            _reply({"jsonrpc": "2.0", "id": None, "error": problem})
+            _reply({"jsonrpc": "2.0", "id": _id_of(line), "error": problem})
             return
         method, request = message.get("method"), "method" in message and "id" in message
         if isinstance(method, str) and method.startswith("claudemail/"):
@@ -309,6 +317,19 @@ def _dial(path: str) -> Socket | None:
         connection.close()
         return None
     return connection
+
+
+def _ends(line: bytes | bytearray) -> bytes:
+    """Return the beginning and the end of a line that is too long to be kept."""
+    return bytes(line if len(line) <= 2 * _END else line[:_END] + line[-_END:])
+
+
+def _id_of(line: bytes) -> int | str | None:
+    """Return the id of a request of which only the ends are there, so that its sender does not wait for ever."""
+    ends = line.removeprefix(TOO_LONG)
+    found = ends != line and (_FIRST_ID.match(ends) or _LAST_ID.search(ends))
+    id: int | str | None = json.loads(found[1]) if found else None
+    return id
 
 
 def _key(id: object) -> str:

@@ -8,7 +8,9 @@ from claudemail.clock import day_of
 from claudemail.model.action import is_overdue
 from claudemail.model.receipt import DeliveryState, RecipientState
 from claudemail.model.views import ActionView, ChangeView, InboxRow
-from claudemail.text import ago, plural
+from claudemail.text import ago, plural, shorten
+
+_MOST_NOTE = 160
 
 
 def recipient_line(state: RecipientState, now: int) -> str:
@@ -40,7 +42,7 @@ def provenance(*, verified: bool) -> str:
 
 def action_line(action: ActionView, now: int) -> str:
     """Return an action on one line: `k9mx (5) "Review the script": pending, urgent, for alpha, due 2026-12-01 (overdue)`."""
-    parts = [f'{action.ref} ({action.number}) "{action.text}": {action.status}']
+    parts = [f"{action.ref} ({action.number}) {quoted(action.text)}: {action.status}"]
     if action.priority.rank != 1:
         parts.append(action.priority.value)
     parts.append(f"for {action.assignee}" if action.assignee else "nobody's yet")
@@ -58,6 +60,11 @@ def action_origin(action: ActionView, now: int) -> str:
     return f"{said} in brief {action.brief_ref}" if action.brief_ref else said
 
 
+def action_note(action: ActionView) -> str:
+    """Return how an action stands, in its last note's words, in short; the empty string where there is none."""
+    return f"; note: {quoted(shorten(action.note, _MOST_NOTE))}" if action.note else ""
+
+
 def change_line(change: ChangeView, now: int) -> str:
     """Return who changed what of an action: `4m ago charlie (server2): status done, note "rolled out"`."""
     fields = [f"{name} {_value(value)}" for name, value in change.fields.items() if name not in ("brief", "asker")]
@@ -67,12 +74,17 @@ def change_line(change: ChangeView, now: int) -> str:
 
 def _value(value: object) -> str:
     text = "none" if value is None else str(value)
-    return f'"{text}"' if " " in text else text
+    return quoted(text) if " " in text else text
+
+
+def quoted(text: str) -> str:
+    """Return somebody's words in quotes that they cannot end."""
+    return '"' + text.replace('"', "”") + '"'
 
 
 def row_line(row: InboxRow, now: int) -> str:
     """Return one line for a brief in a list: `k7qd (5) "Deploy blocker" from charlie (server2), urgent, 2 actions, 4m`."""
-    parts = [f'{row.ref} ({row.number}) "{row.title}" from {row.sender}']
+    parts = [f"{row.ref} ({row.number}) {quoted(row.title)} from {row.sender}"]
     if not row.verified:
         parts.append(provenance(verified=False))
     if row.priority.rank != 1:

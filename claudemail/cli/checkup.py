@@ -55,7 +55,8 @@ def _print_finding(finding: Finding, now: int) -> None:
 
     since = "" if finding.since is None else dim(f"  {ago(finding.since, now)}")
     say(_severity(finding), " ", bold(finding.rule), f"  {finding.what}", since)
-    say("          ", dim(finding.remedy))
+    how = f" `claudemail action update {finding.action}`" if finding.action else ""
+    say("          ", dim(f"{finding.remedy}{how}"))
 
 
 def _severity(finding: Finding) -> Piece | str:

@@ -49,7 +49,8 @@ def _print(found: CleanView, whose: str, now: int) -> None:
     from claudemail.wording import listing, row_line
 
     if not found.count:
-        say(f"Nothing to archive for {whose}: no read brief is older than {plural(found.days, 'day')}.")
+        which = "other read brief" if any(found.kept.values()) else "read brief"
+        say(f"Nothing to archive for {whose}: no {which} is older than {plural(found.days, 'day')}.")
     elif found.applied:
         say(
             bold(f"Archived {plural(found.count, 'brief')}"), f" of {whose}; `claudemail search --archived` lists them."

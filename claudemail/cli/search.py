@@ -59,14 +59,14 @@ def command(
     before:, thread: and is: work there as well. The operator searches all mail of this node. Nothing is marked read.
     """
     from claudemail.clock import day_of
-    from claudemail.model.query import expect, parse
+    from claudemail.model.query import expect_past_day, parse
 
     async def work(office: Office) -> None:
         today = day_of(office.now())
         given = {
             "sender": sender,
-            "after": expect(after, today) if after else None,
-            "before": expect(before, today) if before else None,
+            "after": expect_past_day(after, today) if after else None,
+            "before": expect_past_day(before, today) if before else None,
             "thread": thread,
             "unread": unread,
             "starred": starred,

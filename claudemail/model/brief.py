@@ -151,11 +151,28 @@ def check_size(title: str, body: str, actions: list[ActionItem], labels: list[st
         raise BriefTooLarge(f"The brief is {plural(size, 'byte')}; the limit is 256 KiB ({MAX_BRIEF_BYTES} bytes).")
 
 
+def _said(detail: dict[str, Any]) -> str:
+    """Return what pydantic found wrong with a value, in words for who gave it (https://errors.pydantic.dev)."""
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "string_too_long" | "too_long":
+            what = "items" if context.get("field_type") in ("List", "Tuple", "Dictionary") else "characters"
+            return f"over the limit of {plural(context['max_length'], what.removesuffix('s'))}"
+        case "string_too_short" | "too_short" if context.get("min_length") == 1:
+            return "must not be empty"
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "there is no such field"
+        case _:
+            return scrub_line(str(detail["msg"]))
+
+
 def invalid(error: Exception, what: str) -> InvalidInput:
     """Return an InvalidInput that says in one line what pydantic found wrong with `what`."""
     found = []
     for detail in getattr(error, "errors", list)():
         where = ".".join(str(part) for part in detail["loc"])
-        found.append(f"{where}: {scrub_line(str(detail['msg']))}" if where else scrub_line(str(detail["msg"])))
+        found.append(f"{where}: {_said(detail)}" if where else _said(detail))
     listed = "; ".join(found[:5]) or scrub_line(str(error))[:200]
     return InvalidInput(f"{what} is not as it should be: {listed}.", remedy="Correct that and try again.")

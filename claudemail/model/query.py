@@ -1,7 +1,7 @@
 """What somebody looks for, as they type it.
 
 Words; "words that stand together"; the start of a word*; -words that must not be there; and from:alpha, after:2026-12-01,
-before:fri, thread:k7qd, is:unread, is:read, is:starred, is:archived, is:current. Any text is a query: what is none of these
+before:mon, thread:k7qd, is:unread, is:read, is:starred, is:archived, is:current. Any text is a query: what is none of these
 forms is words.
 """
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from claudemail.errors import InvalidInput
-from claudemail.model.due import day
+from claudemail.model.due import past_day
 from claudemail.model.value import Value
 from claudemail.text import scrub_line, shorten
 
@@ -112,19 +112,22 @@ def _filter(key: str, value: str, today: date) -> dict[str, object]:
         name, state = _STATES[value]
         return {name: state}
     if key in ("after", "before"):
-        return {key: expect(value, today)}
+        return {key: expect_past_day(value, today)}
     return {"sender" if key == "from" else key: value[:64]}
 
 
-def expect(word: str, today: date) -> str:
-    """Return the day that a word means, in the past as in the future.
+def expect_past_day(word: str, today: date) -> str:
+    """Return the day that a word means to somebody who looks back, as YYYY-MM-DD.
 
     Raises:
         InvalidInput: it means none.
     """
-    found = day(word, today)
+    found = past_day(word, today)
     if found is None:
-        raise InvalidInput(f"{shorten(word, 40)!r} is not a day.", remedy="Write a day like 2026-12-31, or today.")
+        raise InvalidInput(
+            f"{shorten(word, 40)!r} is not a day.",
+            remedy="Write a day like 2026-12-31, today, yesterday, mon, -3d or -2w.",
+        )
     return found
 
 

@@ -173,7 +173,7 @@ async def listing(desk: Desk, party: Party, wanted: Wanted, limit: int, after: s
             actions.Filter(
                 statuses=wanted.statuses,
                 assignees=_assignees(connection, directory, party, wanted.assignee),
-                asker=_asker(directory, party, wanted.asker),
+                asker=_asker(connection, directory, party, wanted.asker),
                 priority=wanted.priority,
                 due_before=day_of(desk.wall()).isoformat() if wanted.overdue else None,
                 terms=terms,
@@ -296,12 +296,18 @@ def _assignees(
     return ("",) if name is None else (name,)
 
 
-def _asker(directory: Directory, party: Party, word: str | None) -> str | None:
+def _asker(connection: sqlite3.Connection, directory: Directory, party: Party, word: str | None) -> str | None:
     if word is None:
         return None
     if word.strip().lower() == ME:
         return asker(party.sender)
-    entry = directory.one(_address(word.strip()))
+    try:
+        entry = directory.one(_address(word.strip()))
+    except UnknownName:
+        past = actions.askers_called(connection, word.strip())
+        if len(past) != 1:
+            raise
+        return past[0]  # somebody of the past
     return f"{entry.name}@{entry.node}"
 
 

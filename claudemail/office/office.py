@@ -274,9 +274,9 @@ class Office:
         """Return a whole thread; `shown` marks what was shown read: see `reading.thread`."""
         return await reading.thread(self._desk, party, word, limit)
 
-    async def star(self, party: Party, word: str) -> StarView:
+    async def star(self, party: Party, word: str, *, wanted: bool | None = None) -> StarView:
         """Star a brief, or take its star away: see `reading.star`."""
-        return await reading.star(self._desk, party, word)
+        return await reading.star(self._desk, party, word, wanted=wanted)
 
     async def search(self, party: Party, query: Query, *, limit: int = PAGE, before: int | None = None) -> SearchPage:
         """Return part of the briefs that fit a query: see `searching.search`."""
@@ -305,10 +305,16 @@ class Office:
         return await actions.history(self._desk, party, word)
 
     async def waiting(
-        self, party: Party, *, limit: int = PAGE, before: int | None = None, days: int = WAITING_DAYS
+        self,
+        party: Party,
+        *,
+        limit: int = PAGE,
+        before: int | None = None,
+        days: int = WAITING_DAYS,
+        word: str | None = None,
     ) -> WaitingView:
         """Return what a party waits for: see `waiting.waiting`."""
-        return await waiting.waiting(self._desk, party, limit, before, days)
+        return await waiting.waiting(self._desk, party, limit=limit, before=before, days=days, word=word)
 
     async def wait(self, party: Party, seconds: float, *, word: str | None = None, tick: Tick | None = None) -> WaitEnd:
         """Return at the next answer to a party, or when the time is over: see `waiting.wait`."""

@@ -73,10 +73,12 @@ async def read(desk: Desk, party: Party, word: str) -> BriefView:
 
     Raises:
         NotFound: there is none that goes by `word`, or it is neither from nor to this party.
+        LeaseLost: the callsign is another session's now.
     """
     peers = await desk.peers()
 
     def work(connection: sqlite3.Connection) -> BriefView:
+        leases.check(connection, party.name, party.epoch)  # what it reads could not be marked, and would come again
         found = find_for(connection, party, word)
         numbers, more = briefs.thread(connection, found.row["thread"], party.reader_or_all, _MOST_THREAD)
         others = [number for number in numbers if number != found.row["number"]]
@@ -143,8 +145,8 @@ def _whose(party: Party) -> tuple[str, ...] | None:
     return None if party.is_operator else party.own_names
 
 
-async def star(desk: Desk, party: Party, word: str) -> StarView:
-    """Star a brief for this party, or take its star away.
+async def star(desk: Desk, party: Party, word: str, *, wanted: bool | None) -> StarView:
+    """Star a brief for this party, or take its star away; as `wanted` says, or None: the other way round than it is.
 
     A star on mail in one's mailbox is on that mailbox: sessions of an instance share those on its mail.
 
@@ -159,7 +161,8 @@ async def star(desk: Desk, party: Party, word: str) -> StarView:
         found = find_for(connection, party, word)
         number = found.row["number"]
         name = next((box for box in party.mailboxes if any(entry["mailbox"] == box for entry in found.own)), party.name)
-        starred = stars.toggle(connection, name, number, desk.wall())
+        is_so = bool(stars.starred(connection, [number], [name]))
+        starred = is_so if wanted is is_so else stars.toggle(connection, name, number, desk.wall())
         return StarView(row=entries.rows_of(connection, [number], _whose(party))[0], starred=starred)
 
     return await desk.mail.write(work)
@@ -194,6 +197,7 @@ async def digest(desk: Desk, party: Party, most_chars: int) -> DigestView:
     """Return unread briefs within about `most_chars`, the most pressing first. Call `shown` with what was shown."""
 
     def work(connection: sqlite3.Connection) -> DigestView:
+        leases.check(connection, party.name, party.epoch)
         items: list[DigestItem] = []
         size = 0
         for row in entries.most_pressing(connection, party.mailboxes, _MOST_DIGESTED):

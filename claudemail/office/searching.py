@@ -8,14 +8,15 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
-from claudemail.errors import InvalidInput
+from claudemail.errors import InvalidInput, UnknownName
 from claudemail.model.query import Query
 from claudemail.model.views import SearchHit, SearchPage
 from claudemail.office.desk import Desk
+from claudemail.office.directory import Directory, nearest
 from claudemail.office.finding import find_for
 from claudemail.office.party import Party
 from claudemail.store import briefs, entries, stars, text_index
-from claudemail.text import scrub_line
+from claudemail.text import scrub_line, shorten
 
 MOST_LOOKED_AT = 50_000
 """How many briefs are looked at for filters that the full text does not have; then the rest is left to the next page."""
@@ -42,6 +43,7 @@ async def search(desk: Desk, party: Party, query: Query, limit: int, before: int
 
     Raises:
         InvalidInput: the query asks for nothing.
+        UnknownName: nobody is called as the sender is, and no mail is from somebody of that name.
         NotFound: there is no brief that the thread is named by.
     """
     if query.is_empty:
@@ -49,8 +51,11 @@ async def search(desk: Desk, party: Party, query: Query, limit: int, before: int
             "There is nothing to search for.", remedy="Give a word, or a filter such as from:alpha or is:unread."
         )
     words = [term.words for term in query.terms if not term.excluded]
+    peers = await desk.peers()
 
     def work(connection: sqlite3.Connection) -> SearchPage:
+        if query.sender is not None:
+            _check_sender(connection, desk.directory_in(connection, peers), query.sender)
         found = _look(connection, party, query, _candidates(connection, party, query, before), limit)
         shown = found.numbers[:limit]
         rows = {row.number: row for row in entries.rows_of(connection, shown, _whose(party))}
@@ -95,6 +100,16 @@ def _few_unread(connection: sqlite3.Connection, party: Party) -> Iterator[int] |
     if sum(counts.values()) > _MOST_UNREAD:
         return None
     return (row.number for row in entries.page(connection, whose, unread=True, limit=_MOST_UNREAD))
+
+
+def _check_sender(connection: sqlite3.Connection, directory: Directory, sender: str) -> None:
+    """Raise UnknownName if nobody is called as a sender is, now or in any mail."""
+    if directory.knows(sender):
+        return
+    past = text_index.any_of([text_index.from_name(sender.partition("@")[0])])
+    if next(text_index.matches(connection, past), None) is None:
+        names = [entry.name for entry in directory.entries]
+        raise UnknownName(f"No mail is from {shorten(sender, 40)!r}.", remedy=nearest(sender, names))
 
 
 def _within(party: Party, query: Query) -> str:

@@ -24,19 +24,34 @@ Tick = Callable[[float], Awaitable[None]]
 """Is told, now and then, for how many seconds somebody has been waiting."""
 
 
-async def waiting(desk: Desk, party: Party, limit: int, before: int | None, days: int) -> WaitingView:
-    """Return this party's own briefs that someone has not read or nobody has answered, and open actions they asked for."""
+async def waiting(
+    desk: Desk, party: Party, *, limit: int, before: int | None, days: int, word: str | None
+) -> WaitingView:
+    """Return this party's own briefs that someone has not read or nobody has answered, and open actions they asked for.
+
+    Args:
+        desk: the desk.
+        party: who waits.
+        limit: the most briefs.
+        before: only numbers below this.
+        days: how far to look back.
+        word: only what is in the thread of this brief (ref, number or id).
+
+    Raises:
+        NotFound: there is no brief that goes by `word`, or it is neither from nor to this party.
+    """
     peers = await desk.peers()
 
     def work(connection: sqlite3.Connection) -> WaitingView:
         found: list[WaitingBrief] = []
         directory = desk.directory_in(connection, peers)
+        thread = None if word is None else find_for(connection, party, word).row["thread"]
         since = desk.wall() - days * _DAY_MS
-        numbers, cursor = _unanswered(connection, party, since, limit, before)
+        numbers, cursor = _unanswered(connection, party, since, limit, before, thread)
         for row in reversed(entries.rows_of(connection, numbers, party.mailboxes)):
             states = with_presence(recipients.states(connection, row.number), directory, peers)
             found.append(WaitingBrief(row=row, states=states, answered=_is_answered(connection, party, row.number)))
-        wanted = actions.Filter(statuses=OPEN, asker=asker(party.sender))
+        wanted = actions.Filter(statuses=OPEN, asker=asker(party.sender), thread=thread)
         asked = actions.page(connection, wanted, _MOST_ACTIONS + 1)
         page = ActionPage(
             rows=[action for _, action in asked[:_MOST_ACTIONS]],
@@ -48,7 +63,7 @@ async def waiting(desk: Desk, party: Party, limit: int, before: int | None, days
 
 
 def _unanswered(
-    connection: sqlite3.Connection, party: Party, since: int, limit: int, before: int | None
+    connection: sqlite3.Connection, party: Party, since: int, limit: int, before: int | None, thread: str | None
 ) -> tuple[list[int], int | None]:
     """Return numbers of own briefs that wait for something, newest first, and where to go on."""
     found: list[int] = []
@@ -59,6 +74,8 @@ def _unanswered(
         if len(found) == limit or looked_at == _MOST_LOOKED_AT:
             return found, last
         last = row["number"]
+        if thread not in (None, row["thread"]):
+            continue
         if recipients.is_unread(connection, row["number"]) or not _is_answered(connection, party, row["number"]):
             found.append(row["number"])
     return found, None

@@ -19,7 +19,8 @@ from claudemail.model.views import ActionView
 from claudemail.store import action_changes, text_index
 from claudemail.text import shorten
 
-NO_DUE = "9999-12-31"
+NO_DUE = "~"
+"""Sorts behind every day."""
 _ORDERS = {
     "p": (("urgency", "due", "number"), "ASC"),
     "d": (("due", "urgency", "number"), "ASC"),
@@ -28,7 +29,7 @@ _ORDERS = {
 """The orders of lists, by the first letter of their cursors: the pressing first, by day, those closed last first."""
 _MOST_URGENT = max(priority.rank for priority in Priority)
 _NUMBER = r"[0-9]{1,18}"
-_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|~)"
 _CURSOR = re.compile(rf"p/[0-9]/{_DAY}/{_NUMBER}|d/{_DAY}/[0-9]/{_NUMBER}|c/{_NUMBER}/{_NUMBER}")
 """A place among the pressing, those by day, the closed."""
 _MOST_FOUND = 2_000
@@ -46,6 +47,8 @@ class Filter(NamedTuple):
     priority: Priority | None = None
     due_before: str | None = None
     """Due before this day (YYYY-MM-DD)."""
+    thread: str | None = None
+    """Asked for in a brief of this thread, as far as those are on this node."""
     terms: tuple[Term, ...] = ()
     """What stands in the text or the note; at least one that is not excluded, if any."""
 
@@ -183,6 +186,14 @@ def find(connection: sqlite3.Connection, word: str) -> ActionView:
     )
 
 
+def askers_called(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Return who of this name ever asked for an action, as `alpha@server1`."""
+    rows = connection.execute(
+        "SELECT DISTINCT asker FROM actions WHERE asker > ?1 || '@' AND asker < ?1 || 'A' AND text IS NOT NULL", (name,)
+    )
+    return [row["asker"] for row in rows]
+
+
 def was_assigned(connection: sqlite3.Connection, name: str) -> bool:
     """Return whether there is an action of somebody of this name."""
     row = connection.execute(
@@ -245,7 +256,7 @@ class _Place(NamedTuple):
         if match is None:
             raise ValueError(cursor)
         order, *parts = match[0].split("/")
-        return cls(order, tuple(part if "-" in part else int(part) for part in parts))
+        return cls(order, tuple(int(part) if part.isdecimal() else part for part in parts))
 
 
 def _listed(
@@ -304,6 +315,9 @@ def _conditions(connection: sqlite3.Connection, wanted: Filter) -> tuple[list[st
     if wanted.due_before is not None:
         conditions.append("due < ?")
         values.append(wanted.due_before)
+    if wanted.thread is not None:
+        conditions.append("brief IN (SELECT id FROM briefs WHERE thread = ?)")
+        values.append(wanted.thread)
     query = text_index.expression(wanted.terms)
     if query is not None:
         numbers = list(islice(text_index.matching_actions(connection, query), _MOST_FOUND + 1))

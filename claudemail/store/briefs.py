@@ -83,9 +83,9 @@ def by_number(connection: sqlite3.Connection, number: int) -> sqlite3.Row:
 
 
 def sent_by(connection: sqlite3.Connection, node: str, name: str, before: int | None) -> Iterator[sqlite3.Row]:
-    """Return numbers and times of acceptance of the briefs that somebody sent, newest first."""
+    """Return numbers, times of acceptance and threads of the briefs that somebody sent, newest first."""
     return connection.execute(
-        "SELECT number, accepted_at FROM briefs WHERE node = ? AND sender = ? AND number < ? ORDER BY number DESC",
+        "SELECT number, accepted_at, thread FROM briefs WHERE node = ? AND sender = ? AND number < ? ORDER BY number DESC",
         (node, name, before if before is not None else 2**62),
     )
 

@@ -16,6 +16,8 @@ _CODE = "ы"
 _JOIN = "э"
 EVERY = f"{_CODE}a"
 """The word that every brief has."""
+_NOBODY = "ю"
+_NO_NAME = re.compile("[^a-z0-9_-]")
 _SAFE = str.maketrans({"-": "ъ", "_": "ь"})
 """The tokenizer cuts at - and _; names must stay whole. Names are ASCII, so these letters stand for nothing else."""
 _TEXTS = (
@@ -53,11 +55,16 @@ def from_name(sender: str) -> str:
 
 def sent_by(name: str, node: str, kind: str = "s") -> str:
     """Return the word that briefs from a sender on a node have; with the kind `i`, from any session of an instance."""
-    return _coded(kind, name) + _JOIN + node.lower().translate(_SAFE)
+    return _coded(kind, name) + _JOIN + _plain(node)
 
 
 def _coded(kind: str, name: str) -> str:
-    return f"{_CODE}{kind}{name.lower().translate(_SAFE)}"
+    return f"{_CODE}{kind}{_plain(name)}"
+
+
+def _plain(name: str) -> str:
+    """Return a name as the tokenizer leaves it whole; what is no name becomes one that nobody has."""
+    return _NO_NAME.sub(_NOBODY, name.lower()).translate(_SAFE)
 
 
 FUNCTIONS: dict[str, tuple[int, Callable[..., str]]] = {"searchable": (1, searchable), "who": (4, who)}

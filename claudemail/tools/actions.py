@@ -5,7 +5,7 @@ from __future__ import annotations
 from claudemail.text import plural
 from claudemail.tools.paging import Cursor, Limit, more
 from claudemail.tools.tool import Arguments, Call, Tool
-from claudemail.wording import action_line, action_origin
+from claudemail.wording import action_line, action_note, action_origin
 
 
 class Args(Arguments):
@@ -21,7 +21,10 @@ async def _run(call: Call, args: Args) -> str:
     lines = []
     if view.mine.rows:
         lines.append(f"{plural(len(view.mine.rows), 'action')} for {call.party.name}, most pressing first:")
-        lines += [f"- {action_line(action, now)}; {action_origin(action, now)}" for action in view.mine.rows]
+        lines += [
+            f"- {action_line(action, now)}; {action_origin(action, now)}{action_note(action)}"
+            for action in view.mine.rows
+        ]
         lines += more(view.mine.cursor)
     else:
         lines.append(f"Nothing is pending or in work for {call.party.name}.")
@@ -29,7 +32,10 @@ async def _run(call: Call, args: Args) -> str:
         lines.append(f"{plural(view.blocked, 'more action')} of yours blocked: claudemail_action_list status=blocked.")
     if view.offered and args.cursor is None:
         lines.append("Nobody's yet, asked of you and others; take one with assignee=me:")
-        lines += [f"- {action_line(action, now)}; {action_origin(action, now)}" for action in view.offered]
+        lines += [
+            f"- {action_line(action, now)}; {action_origin(action, now)}{action_note(action)}"
+            for action in view.offered
+        ]
         if view.offered_more:
             lines.append("- and maybe more: claudemail_action_list assignee=none")
     if view.mine.rows or view.offered:

@@ -17,7 +17,8 @@ async def _run(call: Call, args: Args) -> str:  # noqa: ARG001 - every tool take
     lines = [f"{plural(len(view.findings), 'finding')} on {view.node}, the gravest first:"]
     for finding in view.findings:
         since = "" if finding.since is None else f" ({ago(finding.since, view.at)})"
-        lines.append(f"- {finding.severity}, {finding.rule}: {finding.what}{since}. {finding.remedy}")
+        how = f" (claudemail_action_update ref={finding.action})" if finding.action else ""
+        lines.append(f"- {finding.severity}, {finding.rule}: {finding.what}{since}. {finding.remedy}{how}")
     return "\n".join(lines)
 
 

@@ -25,7 +25,8 @@ async def _run(call: Call, args: Args) -> str:
     kept = listing([f"{count} for {reason}" for reason, count in view.kept.items() if count])
     stays = f" Kept: {kept}." if kept else ""
     if not view.count:
-        return f"Nothing to archive: no read brief is older than {plural(view.days, 'day')}.{stays}"
+        which = "other read brief" if kept else "read brief"
+        return f"Nothing to archive: no {which} is older than {plural(view.days, 'day')}.{stays}"
     if view.applied:
         return f"Archived {plural(view.count, 'brief')}; claudemail_search still finds them.{stays}"
     now = call.office.now()

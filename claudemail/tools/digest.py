@@ -31,7 +31,7 @@ async def _run(call: Call, args: Args) -> str:
         parts += [f"- action: {action_line(action, now)}" for action in item.actions]
         parts.append(quoted(item.excerpt, item.row.sender, verified=item.row.verified))
         if not item.whole:
-            parts.append(f"Shortened; all of it: claudemail_read {item.row.ref}.")
+            parts.append(f"Shortened; all of it: claudemail_read ref={item.row.ref}.")
     call.show([item.row.number for item in view.items])
     rest = f"{plural(view.remaining, 'brief')} still unread: call claudemail_digest again." if view.remaining else ""
     parts.append(f"\nThese are now marked read. {rest}".rstrip())

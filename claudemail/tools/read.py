@@ -11,7 +11,7 @@ from claudemail.model.brief import Sender
 from claudemail.model.views import BriefView
 from claudemail.text import fence
 from claudemail.tools.tool import Arguments, Call, Tool
-from claudemail.wording import action_line, provenance, recipient_line, row_line
+from claudemail.wording import action_line, action_note, provenance, recipient_line, row_line
 
 _MOST_THREAD = 10
 
@@ -46,7 +46,9 @@ async def brief_in_full(call: Call, word: str) -> str:
         + "".join(f", {state}" for state in states),
     ]
     lines += _section("Delivery", [recipient_line(state, now) for state in view.recipients])
-    lines += _section("Actions it asks for", [action_line(action, now) for action in view.actions])
+    lines += _section(
+        "Actions it asks for", [action_line(action, now) + action_note(action) for action in view.actions]
+    )
     lines += _thread(view, now)
     lines.append(quoted(brief.body, brief.sender, verified=view.verified))
     if (brief.sender.name, brief.sender.node) != (call.party.name, call.party.node):

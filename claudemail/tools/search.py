@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from claudemail.clock import day_of
-from claudemail.model.query import MAX_QUERY, expect, parse
+from claudemail.model.query import MAX_QUERY, expect_past_day, parse
 from claudemail.text import fence, plural
 from claudemail.tools.paging import Cursor, Limit, more, number_of
 from claudemail.tools.tool import Arguments, Call, Tool
@@ -21,14 +21,13 @@ class Args(Arguments):
     """Words, "a phrase", start*, -not"""
     sender: Annotated[str, Field(max_length=130)] | None = None
     after: Annotated[str, Field(max_length=20)] | None = None
-    """First day, YYYY-MM-DD"""
+    """First day: YYYY-MM-DD, today, mon, -3d"""
     before: Annotated[str, Field(max_length=20)] | None = None
     """Day after the last"""
     unread: bool | None = None
     starred: bool | None = None
     archived: bool | None = None
-    thread: Annotated[str, Field(max_length=64)] | None = None
-    """Ref of a brief in it"""
+    thread: Annotated[str | int, Field(description="Ref or number of a brief in it")] | None = None
     limit: Limit = 10
     cursor: Cursor | None = None
 
@@ -36,8 +35,9 @@ class Args(Arguments):
 async def _run(call: Call, args: Args) -> str:
     now = call.office.now()
     today = day_of(now)
-    given = {name: getattr(args, name) for name in ("sender", "unread", "starred", "archived", "thread")}
-    given |= {name: expect(day, today) for name in ("after", "before") if (day := getattr(args, name))}
+    given = {name: getattr(args, name) for name in ("sender", "unread", "starred", "archived")}
+    given["thread"] = None if args.thread is None else str(args.thread)
+    given |= {name: expect_past_day(day, today) for name in ("after", "before") if (day := getattr(args, name))}
     query = parse(args.query, today).model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )

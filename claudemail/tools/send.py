@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 
 from claudemail.clock import day_of
-from claudemail.model.brief import MAX_ACTION_TEXT, MAX_TITLE, Draft, Priority, invalid
+from claudemail.model.brief import MAX_ACTION_TEXT, Draft, Priority, invalid
 from claudemail.model.due import expect_day
 from claudemail.tools.tool import Arguments, Call, Tool
-from claudemail.wording import listing, recipient_line
+from claudemail.wording import listing, quoted, recipient_line
 
 
 class Asked(Arguments):
@@ -23,21 +23,32 @@ class Asked(Arguments):
     due: str | None = None
 
 
+def _as_list(value: object) -> object:
+    """Return what was given for actions as a list: one or several, in words or with more than those."""
+    items = [value] if isinstance(value, str | dict) else value
+    if isinstance(items, list):
+        return [{"text": item} if isinstance(item, str) else item for item in items]
+    return [] if items is None else items
+
+
 class Args(Arguments):
     """What to send."""
 
-    title: Annotated[str, Field(max_length=5 * MAX_TITLE)]
+    title: str
     to: str | list[str] = ""
     """Callsigns, instances, name@node, @node, operator, or all; several with commas. Empty: reply to reply_to's sender."""
     body: str = ""
     """Markdown, up to 256 KiB. Lines like `- [ ] text @name !high due:fri` become actions."""
-    action: Annotated[str | list[str | Asked] | None, Field(validation_alias=AliasChoices("action", "actions"))] = None
+    action: Annotated[
+        tuple[Asked, ...],
+        BeforeValidator(_as_list, json_schema_input_type=str | list[str | Asked]),
+        Field(validation_alias=AliasChoices("action", "actions")),
+    ] = ()
     """What you ask for, one per action item."""
     priority: Priority = Priority.NORMAL
     due: str | None = None
     """YYYY-MM-DD, today, fri, +3d"""
-    reply_to: str | None = None
-    """Ref or number of the brief you answer."""
+    reply_to: Annotated[str | int, Field(description="Ref or number of the brief you answer")] | None = None
     key: str | None = None
     """Your own id for this send: a repeat with the same key never sends twice."""
 
@@ -47,19 +58,19 @@ async def _run(call: Call, args: Args) -> str:
     result = await call.office.send(call.party, _draft(args, day_of(now)))
     states = "\n".join(f"- {recipient_line(state, now)}" for state in result.recipients)
     verb = "Already sent with that key" if result.repeated else "Accepted"
-    text = f'{verb}: {result.ref} ({result.number}) "{result.title}", durable and on its way to:\n{states}'
+    text = f"{verb}: {result.ref} ({result.number}) {quoted(result.title)}, durable and on its way to:\n{states}"
     absent = [state.name for state in result.recipients if state.live is False]
     if absent:
         text += f"\n{listing(absent)} will find it on coming back."
-    return f"{text}\nSee how far it is with claudemail_read {result.ref}."
+    return f"{text}\nSee how far it is with claudemail_read ref={result.ref}."
 
 
 def _draft(args: Args, today: date) -> Draft:
     fields: dict[str, Any] = args.model_dump(exclude={"action", "due"})
+    fields["reply_to"] = None if args.reply_to is None else str(args.reply_to)
     fields["to"] = [args.to] if isinstance(args.to, str) else args.to
     fields["to"] = [word for word in fields["to"] if word.strip()]
-    asked = args.action if isinstance(args.action, list) else [args.action] if args.action else []
-    fields["actions"] = [item if isinstance(item, str) else _item(item, today) for item in asked]
+    fields["actions"] = [_item(item, today) for item in args.action]
     fields["due"] = expect_day(args.due, today) if args.due else None
     try:
         return Draft.model_validate(fields)

@@ -10,11 +10,9 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
-from pydantic import ValidationError
 
 from claudemail import __version__
 from claudemail.errors import ClaudeMailError
-from claudemail.model.brief import invalid
 from claudemail.office import Office, Party
 from claudemail.text import scrub
 from claudemail.tools import prompts, resources
@@ -91,8 +89,6 @@ class _Session:
         call = Call(self._office, self._party, report=context.session.report_progress)
         try:
             text = await tool.call(call, params.arguments or {})
-        except ValidationError as error:
-            return _answer(str(invalid(error, "The call")), failed=True)
         except ClaudeMailError as error:
             return _answer(str(error), failed=True)
         except Exception:

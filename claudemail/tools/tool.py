@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from claudemail.errors import InvalidInput
+from claudemail.model.brief import invalid
 from claudemail.office import Office, Party
 
 A = TypeVar("A", bound="Arguments")
@@ -57,10 +59,16 @@ class Tool(Generic[A]):
         """Check the arguments and run.
 
         Raises:
-            pydantic.ValidationError: the arguments do not fit.
-            ClaudeMailError: it could not be done.
+            ClaudeMailError: the arguments do not fit, or it could not be done.
         """
-        return await self.run(call, self.arguments.model_validate(given))
+        try:
+            arguments = self.arguments.model_validate(given)
+        except ValidationError as error:
+            names = ", ".join(self.arguments.model_fields) or "no arguments"
+            raise InvalidInput(
+                invalid(error, "The call").message, remedy=f"{self.name} takes {names}; correct that and call again."
+            ) from error
+        return await self.run(call, arguments)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the arguments, without what only costs every session context.

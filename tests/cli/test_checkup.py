@@ -109,7 +109,8 @@ class TestFindings:
         for finding, line, below in zip(found, lines[1::2], lines[2::2], strict=True):
             assert line.split()[0] == finding["severity"]
             assert line.startswith(f"{finding['severity']:<9} {finding['rule']}  {finding['what']}")
-            assert below == " " * 10 + finding["remedy"]
+            assert below.startswith(" " * 10 + finding["remedy"])
+            assert finding["action"] is None or f"`claudemail action update {finding['action']}`" in below
         ranks = [list(Severity).index(Severity(finding["severity"])) for finding in found]
         assert ranks == sorted(ranks)
         assert set(ranks) == {0, 1, 2}

@@ -131,7 +131,7 @@ async def test_what_is_no_resource_is_an_error_that_says_what_is(node: Fleet, co
             assert "\u202e" not in error
             assert len(await refused(read("mail://" + "x" * 5_000))) < 200
             error = await refused(read("mail://brief/zzzz"))
-            assert "There is no brief 'zzzz' on this node. List the inbox" in error
+            assert "There is no brief 'zzzz' on this node. Look for it with claudemail_search" in error
             assert "neither from nor to delta" in await refused(read("mail://brief/1"))
             assert await text_of(delta, "mail://inbox") == "No mail for delta."
 

@@ -75,7 +75,6 @@ async def test_words_and_filters_find_what_they_say(nodes: Fleet, connect: Conne
             ("from:charlie@server2", {}, ["Table talk", "Migration plan"]),
             ("", {"sender": "charlie@server1"}, []),
             ("column", {"sender": "alpha"}, ["Re: plan"]),
-            ("", {"sender": "nobody"}, []),
             ("", {"unread": True}, ["Lunch", "Migration plan"]),
             ("is:read table", {}, ["Table talk"]),
             ("is:unread table", {}, ["Lunch", "Migration plan"]),
@@ -122,9 +121,6 @@ async def test_any_text_is_a_query(node: Fleet, connect: Connect) -> None:
             assert "no brief" in (await alpha.refused("search", query="plan", thread=word)).lower()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a quote or NUL in sender is taken for syntax: text_index.any_of does not mask it"
-)
 async def test_any_text_is_a_sender(node: Fleet, connect: Connect) -> None:
     """A sender with characters that no name has is nobody, or no name, and never an error of the database."""
     async with connect(node["server1"]) as alpha:
@@ -193,7 +189,7 @@ async def test_a_star_is_shown_until_it_is_taken_away(nodes: Fleet, connect: Con
             assert ", starred, " in await charlie("search", query="is:starred")
             assert "Starred: 1." in await charlie("status")
             assert "starred" not in await alpha("read", ref=ref)
-            assert f'{ref} (1) "Keep" is no longer starred.' in await charlie("star", ref=ref)
+            assert f'{ref} (1) "Keep" is not starred now.' in await charlie("star", ref=ref)
             assert ", starred" not in await charlie("read", ref=ref)
             assert await found(charlie, "is:starred") == []
         await alpha("star", ref=ref)
@@ -233,7 +229,6 @@ async def test_cleaning_archives_what_is_read_and_done_with(nodes: Fleet, connec
         assert "archived" not in await alpha("search", query="harvest")  # the sender's side is its own
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence for an empty list says that no read brief is so old")
 async def test_cleaning_does_not_deny_what_it_keeps(node: Fleet, connect: Connect) -> None:
     """Where all read mail of that age is kept, the answer does not say that there is none of that age."""
     async with connect(node["server1"]) as alpha, connect(node["server1"]) as bravo:

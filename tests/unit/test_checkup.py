@@ -248,7 +248,7 @@ class TestFindings:
             ),
             (
                 {"overdue": [action(due="2026-11-24")]}, Rule.OVERDUE, Severity.WARNING,
-                ['k9mx "Review it", alpha\'s, was due on 2026-11-24', "claudemail action update k9mx"],
+                ['k9mx "Review it", alpha\'s, was due on 2026-11-24', "new due day"],
                 {"since": int(datetime(2026, 11, 24, tzinfo=UTC).timestamp() * 1000), "action": "k9mx", "name": "alpha"},
             ),
             (
@@ -262,7 +262,7 @@ class TestFindings:
             ),
             (
                 {"wip": [action(status=ActionStatus.WIP, changed_at=NOW - 5 * DAY)]}, Rule.STALE_WIP, Severity.WARNING,
-                ["is in work, and unchanged for 5d", "claudemail action update k9mx"],
+                ["is in work, and unchanged for 5d", "how it stands"],
                 {"since": NOW - 5 * DAY, "action": "k9mx", "name": "alpha"},
             ),
             (
@@ -282,11 +282,11 @@ class TestFindings:
             ),
             (
                 {"loads": {"alpha": 12, "bravo": 1}, "idle": ["delta"]}, Rule.UNBALANCED_LOAD, Severity.INFO,
-                ["alpha has 12 open actions, the others 0.5 on average", "action list --assignee alpha"], {"name": "alpha"},
+                ["alpha has 12 open actions, the others 0.5 on average", "away"], {"name": "alpha"},
             ),
             (
                 {"mailboxes": [gone(seen_at=NOW - 20 * DAY)]}, Rule.GONE_MAILBOX, Severity.INFO,
-                ["3 unread briefs in the mailbox of bravo, whose last session ended 20d ago", "claudemail digest --as bravo"],
+                ["3 unread briefs in the mailbox of bravo, whose last session ended 20d ago", "session of that name"],
                 {"since": NOW - 20 * DAY, "name": "bravo"},
             ),
             (

@@ -375,6 +375,13 @@ class TestHostile:
         if found is not None:
             assert re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", repr(found).replace("\n", " ")) is None
 
+    @pytest.mark.parametrize(
+        "key", ["title", "to", "action", "labels", "reply_to", "due", "date", "ref", "recipients", "no"]
+    )
+    def test_control_characters_in_disguise(self, key: str) -> None:
+        """An escape of YAML's brings none in either."""
+        outcome(front(f'{key}: "a\\e[2J\\0b\\L\\x9b\\uFEFF\\u202E"'))
+
     @pytest.mark.parametrize("line", [1, 2, 4, 5])
     def test_nul_anywhere(self, line: int) -> None:
         """A NUL character is refused by its line, in the body too, since no text file has one."""

@@ -26,7 +26,7 @@ CREATE INDEX stars_by_brief ON stars (brief);
 
 -- What is known of each action: of every field the change with the latest stamp. `text` is NULL while only later changes have
 -- come and not the one that made the action. `urgency` grows the other way round than priority, so that one index has the
--- order of lists; no due day is the last day there is.
+-- order of lists; no due day sorts behind all days.
 CREATE TABLE actions (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
     id         TEXT NOT NULL UNIQUE,
@@ -37,7 +37,7 @@ CREATE TABLE actions (
     assignee   TEXT NOT NULL DEFAULT '' COLLATE NOCASE,
     status     INTEGER NOT NULL DEFAULT 0,
     urgency    INTEGER NOT NULL DEFAULT 2,
-    due        TEXT NOT NULL DEFAULT '9999-12-31',
+    due        TEXT NOT NULL DEFAULT '~',
     note       TEXT,
     brief      TEXT,
     asker      TEXT COLLATE NOCASE,
