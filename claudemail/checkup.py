@@ -140,7 +140,7 @@ def gateway(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
         yield Finding(
             rule=Rule.GATEWAY,
             severity=Severity.CRITICAL if waiting else Severity.WARNING,
-            what="the gateway of this node is down" + (f", {plural(waiting, 'parcel')} wait" if waiting else ""),
+            what="the gateway of this node is down" + (f", {_waiting(waiting)}" if waiting else ""),
             remedy="Start it with `claudemail gateway`; the next session or send does so, too.",
         )
     elif snapshot.listen_error:
@@ -161,7 +161,7 @@ def dead_letters(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
             rule=Rule.DEAD_LETTERS,
             severity=Severity.CRITICAL,
             what=f"{letter.ref or letter.kind}{title} did not reach {letter.node}: {letter.reason.rstrip('.')}",
-            since=letter.at,
+            since=letter.dead_at,
             remedy="Mend the reason and send it again, or tell its recipient another way.",
             brief=letter.ref,
             node=letter.node,
@@ -188,7 +188,7 @@ def undelivered(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 rule=Rule.UNDELIVERED,
                 severity=Severity.CRITICAL,
-                what=f"{plural(lane.waiting, 'parcel')} for {lane.node} wait, the oldest for {ago(0, age)}{why}",
+                what=f"{_waiting(lane.waiting, lane.node)}, the oldest for {ago(0, age)}{why}",
                 since=lane.oldest_at,
                 remedy=f"See that {lane.node} runs a gateway and is reached at {lane.url}; it goes out by itself then.",
                 node=lane.node,
@@ -353,6 +353,11 @@ RULES: tuple[Callable[[Snapshot, Thresholds], Iterator[Finding]], ...] = (
     unbalanced_load,
     gone_mailbox,
 )
+
+
+def _waiting(count: int, node: str | None = None) -> str:
+    whither = "" if node is None else f" for {node}"
+    return f"{plural(count, 'parcel')}{whither} {'waits' if count == 1 else 'wait'}"
 
 
 def _action(action: ActionView) -> str:

@@ -267,7 +267,7 @@ def is_local(host: str) -> bool:
         family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.bind(address)  # binding a datagram socket sends nothing, and works for local addresses only
-    except OSError:
+    except (OSError, UnicodeError):  # the latter: no host can have that name
         return False
     return True
 

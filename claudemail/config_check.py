@@ -21,6 +21,7 @@ NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, a
 _MAX_SIGNATURE = 200
 _MIN_INTERVAL_MS, _MAX_INTERVAL_MS = 10, 86_400_000
 _MAX_PORT = 65_535
+_LONGEST_LABEL = 63
 _MAX_THRESHOLD = 1_000_000
 
 
@@ -214,6 +215,7 @@ def _is_host(value: object) -> bool:
         and 0 < len(value) < 254
         and value.isascii()
         and all(char.isalnum() or char in ".-:_" for char in value)
+        and (":" in value or all(0 < len(label) <= _LONGEST_LABEL for label in value.removesuffix(".").split(".")))
     )
 
 

@@ -130,7 +130,10 @@ class StoreDamaged(StoreError):
     """The database file is damaged."""
 
     code = "store_damaged"
-    remedy = "Stop the gateway, move the file aside and restore a backup of it."
+    remedy = (
+        "Put a backup in its place with `claudemail restore FILE`, or make it anew from the mailbox files with"
+        " `claudemail rebuild database`. The damaged file is kept beside it."
+    )
 
 
 class StoreReplaced(StoreError):

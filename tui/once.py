@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from claudemail.model.roster import Liveness, Presence
-from claudemail.model.views import CheckView, InboxPage, NodeView, RosterView, StatusView
+from claudemail.model.views import CheckView, ConsoleView, InboxPage, NodeView, RosterView, StatusView
 from claudemail.office import Office
 from claudemail.text import plural, scrub_line
 from claudemail.tui import glyphs
@@ -28,20 +28,20 @@ async def once(office: Office, width: int) -> str:
     return render(status, mail, await office.inbox(None, limit=ROWS), await office.roster(), width)
 
 
-async def snapshot(office: Office) -> dict[str, object]:
-    """Return the console's view as data that JSON can hold.
+async def snapshot(office: Office) -> ConsoleView:
+    """Return the console's view as data.
 
     Raises:
         StoreError: the database could not say.
     """
     status = await office.status()
     state = state_of(status, await everyones_mail(office), status.at)
-    return {
-        "status": status.model_dump(mode="json"),
-        "needs": [need.text for need in state.needs],
-        "inbox": (await office.inbox(None, limit=ROWS)).model_dump(mode="json"),
-        "roster": (await office.roster()).model_dump(mode="json"),
-    }
+    return ConsoleView(
+        status=status,
+        needs=[need.text for need in state.needs],
+        inbox=await office.inbox(None, limit=ROWS),
+        roster=await office.roster(),
+    )
 
 
 def render(status: StatusView, mail: CheckView, page: InboxPage, roster: RosterView, width: int) -> str:

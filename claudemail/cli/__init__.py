@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     import click
 
     from claudemail.cli.group import claudemail
-    from claudemail.cli.printing import flush
+    from claudemail.cli.printing import flush, say
     from claudemail.errors import InvalidInput
 
     try:
@@ -25,6 +25,9 @@ def main(arguments: list[str]) -> int:
         flush()
     except click.Abort as error:
         raise KeyboardInterrupt from error
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.format_message())
+        return InvalidInput.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx is not None else "claudemail"
         raise InvalidInput(error.format_message(), remedy=f"See `{path} --help`.") from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from claudemail.cli.completing import action_refs, brief_refs, names
+from claudemail.cli.completing import action_refs, brief_refs, open_action_refs, people
 from claudemail.cli.context import have_carried, with_office
 from claudemail.cli.options import acting_as, as_json, examples
 from claudemail.cli.printing import bold, cyan, dim, say, show_json
@@ -39,7 +39,7 @@ def command() -> None:
 
 @command.command(epilog=examples('claudemail action create "Rotate the keys" --assignee ops --due +3d --brief k7qd'))
 @click.argument("text")
-@click.option("--assignee", metavar="NAME", shell_complete=names, help="Whose it is; left out: nobody's yet.")
+@click.option("--assignee", metavar="NAME", shell_complete=people, help="Whose it is; left out: nobody's yet.")
 @click.option("--priority", type=click.Choice(_PRIORITIES), default="normal", show_default=True)
 @click.option("--due", metavar="DAY", help="2026-12-31, today, fri, +3d.")
 @click.option("--note", metavar="TEXT")
@@ -71,7 +71,7 @@ def create(name: str | None, as_json: bool, **fields: str | None) -> None:
 )
 @click.argument("ref", shell_complete=action_refs)
 @click.option("--status", type=click.Choice(_STATUSES))
-@click.option("--assignee", metavar="NAME", shell_complete=names, help="A name, me, or none.")
+@click.option("--assignee", metavar="NAME", shell_complete=people, help="A name, me, or none.")
 @click.option("--priority", type=click.Choice(_PRIORITIES))
 @click.option("--due", metavar="DAY", help="A day, or none.")
 @click.option("--note", metavar="TEXT", help="How it stands; replaces the last note.")
@@ -99,7 +99,7 @@ def _verb(word: str, status: str, help_text: str) -> Callable[..., None]:
     @command.command(
         word, help=help_text, epilog=examples(f"claudemail action {word} 5", f"claudemail action {word} k9mx 7")
     )
-    @click.argument("refs", nargs=-1, required=True, shell_complete=action_refs)
+    @click.argument("refs", nargs=-1, required=True, shell_complete=open_action_refs)
     @click.option("--note", metavar="TEXT", help="How it stands; replaces the last note.")
     @acting_as
     @as_json
@@ -120,12 +120,11 @@ def _update_all(refs: tuple[str, ...], name: str | None, fields: dict[str, str |
     async def work(office: Office) -> None:
         party = await office.party(name)
         wanted = _checked("ActionUpdate", {key: value for key, value in fields.items() if value is not None})
-        done = [await office.update_action(party, ref, wanted) for ref in refs]
+        ids = [(await office.action(party, ref)).action.id for ref in refs]  # all of them are there, or none is changed
+        done = [await office.update_action(party, id, wanted) for id in ids]
         have_carried(office.config)
         if as_json:
-            show_json(
-                [one.model_dump(mode="json") for one in done] if len(done) > 1 else done[0].model_dump(mode="json")
-            )
+            show_json([one.model_dump(mode="json") for one in done])
             return
         for one in done:
             _print_update(one, office.now())
@@ -148,10 +147,11 @@ def _print_update(updated: ActionUpdated, now: int) -> None:
     "list", epilog=examples("claudemail action list", "claudemail action list --status all --text migration")
 )
 @click.option("--status", type=click.Choice((*_STATUSES, *_GROUPS)), default="open", show_default=True)
-@click.option("--assignee", metavar="NAME", shell_complete=names, help="A name, me, or none.")
-@click.option("--asker", metavar="NAME", shell_complete=names, help="Who asked: a name, or me.")
+@click.option("--assignee", metavar="NAME", shell_complete=people, help="A name, me, or none.")
+@click.option("--asker", metavar="NAME", shell_complete=people, help="Who asked: a name, or me.")
 @click.option("--priority", type=click.Choice(_PRIORITIES))
 @click.option("--overdue", is_flag=True, help="Only what should be done by now.")
+@click.option("--brief", metavar="REF", shell_complete=brief_refs, help="Asked for in this brief.")
 @click.option("--text", metavar="WORDS", help="Words in its text or note.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="The most lines.")
 @click.option("--cursor", metavar="CURSOR", help="Go on where a list ended.")

@@ -13,12 +13,12 @@ from claudemail.model.action import ActionStatus, is_overdue
 if TYPE_CHECKING:
     from claudemail.model.views import ActionView
 
-_NARROW = 70
+_NARROW = 90
 _PAINT = {ActionStatus.WIP: yellow, ActionStatus.BLOCKED: red, ActionStatus.DONE: green, ActionStatus.DROPPED: dim}
 
 
 def print_actions(actions: Sequence[ActionView], now: int) -> None:
-    """Print a line for each action: ref, number, status, priority, whose, until when, what."""
+    """Print a line for each action: ref, number, status, priority, whose, until when, what; where it is narrow, in short."""
     width = terminal_width()
     shape = [Column(), Column(right=True), Column(), Column(), Column(6), Column(), Column(16), Column(8)]
     for line in table([_cells(action, now, width) for action in actions], shape, width):
@@ -26,16 +26,17 @@ def print_actions(actions: Sequence[ActionView], now: int) -> None:
 
 
 def _cells(action: ActionView, now: int, width: int) -> list[Cell]:
+    narrow = width < _NARROW
+    due = "" if action.due is None else action.due[5:] if narrow else f"due {action.due}"
     late = is_overdue(action.status, action.due, day_of(now))
-    due: Cell = f"due {action.due}" if action.due else ""
     paint = _PAINT.get(action.status)
     return [
         cyan(action.ref),
-        dim(str(action.number)),
+        "" if narrow else dim(str(action.number)),
         paint(action.status) if paint else action.status.value,
         red(action.priority) if action.priority.rank > 1 else dim(action.priority if action.priority.rank < 1 else ""),
         action.assignee or dim("nobody"),
-        red(f"{due} late") if late and isinstance(due, str) else due,
+        red(f"{due} late") if late else due,
         action.text,
-        dim(f"for {action.asker}") if action.asker and width >= _NARROW else "",
+        dim(f"from {action.asker}") if action.asker and not narrow else "",
     ]

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from claudemail.office import Office
 
 
+_INDENT = " " * 10
+_LEAST = 30
+
+
 @click.command(epilog=examples("claudemail checkup", "claudemail checkup --exit-code || notify-send ClaudeMail"))
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something is critical or a warning.")
 @as_json
@@ -51,12 +55,20 @@ def _print(found: CheckupView) -> None:
 
 
 def _print_finding(finding: Finding, now: int) -> None:
+    from textwrap import wrap
+
+    from claudemail.cli.columns import terminal_width
     from claudemail.text import ago
 
-    since = "" if finding.since is None else dim(f"  {ago(finding.since, now)}")
-    say(_severity(finding), " ", bold(finding.rule), f"  {finding.what}", since)
+    since = "" if finding.since is None else f"  {ago(finding.since, now)}"
+    room = max(terminal_width() - len(_INDENT), _LEAST)
+    first, *more = wrap(f"{finding.rule}  {finding.what}{since}", room)
+    say(_severity(finding), " ", bold(finding.rule), first.removeprefix(finding.rule))
     how = f" `claudemail action update {finding.action}`" if finding.action else ""
-    say("          ", dim(f"{finding.remedy}{how}"))
+    for line in more:
+        say(_INDENT, line)
+    for line in wrap(f"{finding.remedy}{how}", room):
+        say(_INDENT, dim(line))
 
 
 def _severity(finding: Finding) -> Piece | str:

@@ -41,7 +41,7 @@ def command(once: bool, width: int | None, theme: str, as_json: bool) -> None:
 async def _show_snapshot(office: Office) -> None:
     from claudemail.tui.once import snapshot
 
-    show_json(await snapshot(office))
+    show_json((await snapshot(office)).model_dump(mode="json"))
 
 
 async def _show_text(office: Office, width: int | None) -> None:

@@ -37,12 +37,16 @@ def command(fix: bool, as_json: bool) -> int:
 
 def _print(found: DoctorView, *, fix: bool) -> None:
     width = max(len(one.name) for one in found.findings)
+    indent = " " * (width + 11)
     for one in found.findings:
-        say(_state(one), "  ", bold(f"{one.name:<{width}}"), f"  {one.what}")
+        first, *more = one.what.strip().splitlines()
+        say(_state(one), "  ", bold(f"{one.name:<{width}}"), f"  {first}")
+        for line in more:
+            say(indent, line)
         if one.fixed:
-            say(" " * (width + 11), green("mended"))
+            say(indent, green("mended"))
         elif one.remedy:
-            say(" " * (width + 11), dim(one.remedy))
+            say(indent, dim(one.remedy))
     fixable = sum(one.fixable and not one.fixed for one in found.findings)
     if fixable and not fix:
         say(dim(f"`claudemail doctor --fix` mends {fixable} of these."))

@@ -20,13 +20,13 @@ INTERRUPTED = 130
 READER_GONE = 141
 EXIT_CODES = (
     (0, "done"),
-    (1, "something else went wrong"),
+    (1, "something else went wrong; or doctor or checkup found something"),
     (2, "the arguments, the file or the brief do not fit"),
     (3, "there is no such name or brief"),
     (4, "the configuration has mistakes"),
     (5, "the database could not do it: busy, full, damaged"),
-    (6, "the gateway or another node could not be reached"),
-    (7, "--wait ended before every recipient was that far; the brief is sent"),
+    (6, "the gateway or another node could not be reached, or a gateway is in the way"),
+    (7, "a wait ended before what was waited for; a brief that was sent is safe"),
     (UNEXPECTED, "a fault in ClaudeMail"),
     (INTERRUPTED, "interrupted"),
     (READER_GONE, "the reader of the output went away"),

@@ -92,7 +92,7 @@ def _cells(row: InboxRow, now: int, width: int, *, everyone: bool) -> list[Cell]
     narrow = width < _NARROW
     sender = row.sender.name if narrow else str(row.sender)
     return [
-        yellow("●") if row.unread else yellow("★") if row.starred else " ",
+        yellow(f"{'●' if row.unread else ''}{'★' if row.starred else ''}" or " "),
         cyan(row.ref),
         "" if narrow else dim(str(row.number)),
         red(row.priority) if row.priority.rank > 1 else dim(row.priority if row.priority.rank < 1 else ""),

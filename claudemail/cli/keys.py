@@ -23,7 +23,10 @@ def command(as_json: bool) -> None:
     config = configuration.load()
     public = NodeKey.load_or_create(Path(config.state_dir)).public
     if as_json:
-        show_json({"node": config.node_id, "public_key": public, "fingerprint": fingerprint(public)})
+        from claudemail.model.views import KeyView
+
+        shown = KeyView(node=config.node_id, public_key=public, fingerprint=fingerprint(public))
+        show_json(shown.model_dump(mode="json"))
     else:
         say(bold(config.node_id), f"  {public}")
         say(dim(f"fingerprint {fingerprint(public)}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from claudemail.cli.completing import own_names
@@ -15,6 +17,22 @@ acting_as = click.option(
     help="Act as this callsign or instance of this node.  [default: operator]",
 )
 _MOST_DIGITS = 18
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds up to a day. What is not a number is none of them."""
+
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(0, 86_400)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Return the number, or fail."""
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return number
 
 
 def cursor(value: str) -> int:

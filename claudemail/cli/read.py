@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from claudemail.cli.completing import brief_refs
 from claudemail.cli.context import with_office
 from claudemail.cli.options import acting_as, as_json, examples
 from claudemail.cli.printing import bold, cyan, dim, flush, green, red, say, show_json, yellow
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog=examples("claudemail read k7qd", "claudemail read 5 --as alpha", "claudemail read k7qd --raw > brief.md")
 )
-@click.argument("ref")
+@click.argument("ref", shell_complete=brief_refs)
 @click.option("--raw", is_flag=True, help="Print it as a brief file.")
 @acting_as
 @as_json

@@ -28,6 +28,7 @@ def files(as_json: bool) -> None:
 
     It may run at any time, beside the gateway. Files that are there and belong to no brief are left alone.
     """
+    from claudemail.model.views import FilesView
 
     async def work(office: Office) -> None:
         await office.mirror_anew()
@@ -35,7 +36,7 @@ def files(as_json: bool) -> None:
         while done := await office.mirror_some():
             written += done
         if as_json:
-            show_json({"folder": office.config.mailbox_dir, "written": written})
+            show_json(FilesView(folder=office.config.mailbox_dir, written=written).model_dump(mode="json"))
         else:
             say(bold(f"{written}"), f" briefs and changes of actions written to {office.config.mailbox_dir}")
 
@@ -58,7 +59,7 @@ def database(as_json: bool) -> None:
         return
     from claudemail.text import plural
 
-    say(bold("Rebuilt:"), f" {plural(made.briefs, 'brief')}, {made.entries} times in a mailbox,"
+    say(bold("Rebuilt:"), f" {plural(made.briefs, 'brief')}, {plural(made.entries, 'time')} in a mailbox,"
         f" {plural(made.changes, 'change')} of actions; {plural(made.queued, 'brief')} on the way again.")  # fmt: skip
     if made.unverified:
         say(yellow(f"{plural(made.unverified, 'brief')} could not be verified."))

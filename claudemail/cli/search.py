@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from claudemail.cli.completing import names
+from claudemail.cli.completing import brief_refs, people
 from claudemail.cli.context import with_office
 from claudemail.cli.options import acting_as, as_json, cursor, examples
 from claudemail.cli.printing import bold, cyan, dim, say, show_json, yellow
@@ -16,6 +16,29 @@ if TYPE_CHECKING:
     from claudemail.office import Office
 
 _MOST = 1_000
+_EXCLUDED = "\u2063"
+"""Stands before a word with a minus while click reads the command line; scrubbed text has none."""
+
+
+class _Excluding(click.Command):
+    """Takes `-word` for a word that is excluded, and no more for a row of options of one letter."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line."""
+        marked = [
+            _EXCLUDED + arg if arg.startswith("-") and not arg.startswith("--") and arg not in ("-", "-h") else arg
+            for arg in args
+        ]
+        return super().parse_args(ctx, marked)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run it with what was typed."""
+        for name, value in ctx.params.items():
+            if isinstance(value, str):
+                ctx.params[name] = value.removeprefix(_EXCLUDED)
+            elif isinstance(value, tuple):
+                ctx.params[name] = tuple(word.removeprefix(_EXCLUDED) for word in value)
+        return super().invoke(ctx)
 
 
 @click.command(
@@ -25,13 +48,13 @@ _MOST = 1_000
         "claudemail search is:starred",
         "claudemail search deploy* is:unread --as alpha --json",
     ),
-    context_settings={"ignore_unknown_options": True},
+    cls=_Excluding,
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
-@click.option("--from", "sender", metavar="NAME", shell_complete=names, help="Only from this name, or name@node.")
+@click.argument("words", nargs=-1)
+@click.option("--from", "sender", metavar="NAME", shell_complete=people, help="Only from this name, or name@node.")
 @click.option("--after", metavar="DAY", help="Sent on this day or later.")
 @click.option("--before", metavar="DAY", help="Sent before this day.")
-@click.option("--thread", metavar="REF", help="Only in the thread of this brief.")
+@click.option("--thread", metavar="REF", shell_complete=brief_refs, help="Only in the thread of this brief.")
 @click.option("--unread/--read", "unread", default=None, help="Only what is unread, or read.")
 @click.option("--starred", is_flag=True, default=None, help="Only what is starred.")
 @click.option("--archived/--current", "archived", default=None, help="Only what is archived, or is not.")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from claudemail.cli.completing import brief_refs, names
 from claudemail.cli.context import have_carried, with_office
-from claudemail.cli.options import acting_as, as_json, examples
+from claudemail.cli.options import Seconds, acting_as, as_json, examples
 from claudemail.cli.printing import bold, cyan, flush, green, say, show_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ _GOALS = ("queued", "delivered", "read", _REPLY)
 )
 @click.argument("file", required=False)
 @click.option(
-    "--to", multiple=True, metavar="ADDRESS", help="A callsign, an instance, name@node, @node or all. Repeatable."
+    "--to",
+    multiple=True,
+    metavar="ADDRESS",
+    shell_complete=names,
+    help="A callsign, an instance, name@node, @node or all. Repeatable.",
 )
 @click.option("--title", metavar="TEXT")
 @click.option("--body", metavar="TEXT", help="Markdown.")
@@ -39,14 +44,17 @@ _GOALS = ("queued", "delivered", "read", _REPLY)
 @click.option("--priority", type=click.Choice(_PRIORITIES))
 @click.option("--due", metavar="YYYY-MM-DD")
 @click.option(
-    "--reply-to", metavar="REF", help="The brief this answers; its sender is the recipient unless --to is given."
+    "--reply-to",
+    metavar="REF",
+    shell_complete=brief_refs,
+    help="The brief this answers; its sender is the recipient unless --to is given.",
 )
 @click.option("--label", "labels", multiple=True, metavar="NAME", help="Repeatable.")
 @click.option("--key", metavar="KEY", help="Sending again with the same key and content sends nothing twice.")
 @click.option(
     "--wait", type=click.Choice(_GOALS), default="queued", help="Wait until every recipient has it so, or for a reply."
 )
-@click.option("--timeout", type=click.FloatRange(0, 86_400), default=60, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=Seconds(), default=60, show_default=True, help="Seconds to wait.")
 @acting_as
 @as_json
 def command(

@@ -27,8 +27,12 @@ ERROR = {
 """What every command prints with --json when it fails."""
 
 
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in shapes() if name.startswith(incomplete)]
+
+
 @click.command(epilog=examples("claudemail shapes", "claudemail shapes inbox", "claudemail shapes 'action list'"))
-@click.argument("name", metavar="[COMMAND]", required=False)
+@click.argument("name", metavar="[COMMAND]", required=False, shell_complete=_complete)
 def command(name: str | None) -> None:
     """Print the JSON schema of what a command prints with --json.
 
@@ -75,6 +79,9 @@ def shapes() -> dict[str, dict[str, Any]]:
         "backup": views.BackupView,
         "restore": views.RestoreView,
         "rebuild database": views.RebuildView,
+        "rebuild files": views.FilesView,
+        "keys": views.KeyView,
+        "console": views.ConsoleView,
     }
     found = {name: model.model_json_schema(mode="serialization") for name, model in models.items()}
     listed = {"type": "array", "items": found["action update"]}

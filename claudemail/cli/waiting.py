@@ -8,7 +8,7 @@ import click
 
 from claudemail.cli.completing import brief_refs
 from claudemail.cli.context import with_office
-from claudemail.cli.options import acting_as, as_json, cursor, examples
+from claudemail.cli.options import Seconds, acting_as, as_json, cursor, examples
 from claudemail.cli.printing import bold, cyan, dim, green, say, show_json
 
 if TYPE_CHECKING:
@@ -23,29 +23,27 @@ _MOST = 1_000
         "claudemail waiting", "claudemail waiting --as alpha --wait 300 --for k7qd", "claudemail waiting --json"
     )
 )
-@click.option("--wait", "seconds", type=click.FloatRange(0, 86_400), default=0, metavar="SECONDS",
+@click.option("--wait", "seconds", type=Seconds(), metavar="SECONDS",
               help="Wait so long for the next answer.")  # fmt: skip
-@click.option(
-    "--for", "ref", metavar="REF", shell_complete=brief_refs, help="Only for an answer in this brief's thread."
-)
+@click.option("--for", "ref", metavar="REF", shell_complete=brief_refs, help="Only what is in this brief's thread.")
 @click.option("--days", type=click.IntRange(1, 3_650), default=14, show_default=True, help="How far to look back.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="The most briefs.")
 @click.option("--cursor", "before", type=cursor, metavar="CURSOR", help="Go on where a list ended.")
 @acting_as
 @as_json
 def command(
-    seconds: float, ref: str | None, days: int, limit: int, before: int | None, name: str | None, as_json: bool
+    seconds: float | None, ref: str | None, days: int, limit: int, before: int | None, name: str | None, as_json: bool
 ) -> None:
-    """Show what somebody waits for: their briefs that are unread or unanswered, and what they asked for.
+    """Show what somebody waits for, or wait for the next answer.
 
-    With --wait it waits for the next answer: a brief in a thread of theirs, or an action that they asked for and that is done. It
-    exits with 7 when none came.
+    Their briefs that are unread or unanswered, and what they asked for and is not done. With --wait it waits for the next answer:
+    a brief in a thread of theirs, or an action that they asked for and that is done. It exits with 7 when none came.
     """
 
     async def work(office: Office) -> None:
         party = await office.party(name)
-        if not seconds:
-            found = await office.waiting(party, limit=limit, before=before, days=days)
+        if seconds is None:
+            found = await office.waiting(party, limit=limit, before=before, days=days, word=ref)
             if as_json:
                 show_json(found.model_dump(mode="json"))
             else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from claudemail import config as configuration
-from claudemail.doctor import local, network
-from claudemail.doctor.finding import DoctorView, Examined, Finding, State, problem
+from claudemail.doctor import claude_code, local, network
+from claudemail.doctor.finding import DoctorView, Examined, Finding, note, problem
 from claudemail.errors import ClaudeMailError, ConfigError
-from claudemail.office import Office
+from claudemail.keys import KEY_FILE, NodeKey
 
 _LOCAL = (
     local.config,
@@ -19,28 +20,31 @@ _LOCAL = (
     local.disk,
     local.mirror,
     local.gateway,
-    local.claude_code,
+    claude_code.settings,
 )
 
 
 async def examine(environ: Mapping[str, str], *, fix: bool) -> DoctorView:
     """Look at everything; mend what can safely be mended, if `fix` says so. It changes nothing else, and never fails."""
     try:
-        settings = configuration.load(environ)
+        config = configuration.load(environ)
     except ConfigError as error:
         return DoctorView(node=None, findings=[problem("config", error.message, error.remedy).finding])
-    findings = [_mended(found, fix=fix) for look in _LOCAL for found in look(settings)]
-    if settings.peers and not any(found.name == "database" and found.state is State.PROBLEM for found in findings):
-        findings += await _peers(settings)
-    return DoctorView(node=settings.node_id, findings=findings)
+    findings = [_mended(found, fix=fix) for look in _LOCAL for found in look(config)]
+    if config.peers:
+        findings += await _peers(config)
+    return DoctorView(node=config.node_id, findings=findings)
 
 
-async def _peers(settings: configuration.Config) -> list[Finding]:
+async def _peers(config: configuration.Config) -> list[Finding]:
+    folder = Path(config.state_dir)
+    if not (folder / KEY_FILE).exists():
+        return [note("peers", "they cannot be asked: this node has no key yet", "Run `claudemail keys`.").finding]
     try:
-        async with await Office.open(settings) as office:
-            return [found.finding async for found in network.peers(settings, office)]
-    except ClaudeMailError as error:
-        return [problem("peers", error.message, error.remedy).finding]
+        key = NodeKey.load_or_create(folder)
+    except ConfigError:
+        return [note("peers", "they cannot be asked: this node's key is of no use").finding]  # its own finding says why
+    return [found.finding async for found in network.peers(config, key)]
 
 
 def _mended(found: Examined, *, fix: bool) -> Finding:

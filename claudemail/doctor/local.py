@@ -1,24 +1,23 @@
-"""What the doctor looks at on this machine: config, key, modes, SQLite, database, disk, mailbox files, gateway, Claude Code."""
+"""What the doctor looks at on this machine: config, key, modes, SQLite, database, disk, mailbox files, gateway."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from claudemail import running
 from claudemail.clock import iso, wall_ms
 from claudemail.config import Config
 from claudemail.doctor.finding import Examined, note, ok, problem, warning
-from claudemail.errors import ClaudeMailError, ConfigError, StoreDamaged, StoreError
+from claudemail.errors import ClaudeMailError, ConfigError, GatewayUnavailable, StoreDamaged, StoreError
 from claudemail.keys import KEY_FILE, NodeKey, fingerprint
 from claudemail.store import copies
 from claudemail.store.database import MAIL
@@ -29,7 +28,7 @@ _MIB = 2**20
 _SAFE = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """The first releases without the WAL-reset bug, of each line that has one (https://sqlite.org/wal.html, section 11)."""
 _MIRROR_LAG = 1_000
-_HOOK_WORD = "claudemail"
+_START_S = 10.0
 
 
 def config(settings: Config) -> Iterator[Examined]:
@@ -85,7 +84,9 @@ def modes(settings: Config) -> Iterator[Examined]:
         return
     database, registry = Path(settings.db_path), Path(settings.registry_db_path)
     files = [Path(f"{path}{part}") for path in (database, registry) for part in copies.PARTS]
-    private = [(folder, 0o700), *((path, 0o600) for path in files), (Path(settings.mailbox_dir), 0o700)]
+    private = [(folder, 0o700), *((path, 0o600) for path in files)]
+    mailboxes = Path(settings.mailbox_dir)
+    private += [(mailboxes, 0o700)] if mailboxes.is_dir() else []
     open_ones = [(path, mode) for path, mode in private if path.exists() and path.stat().st_mode & 0o077]
     for path, mode in open_ones:
         shown = stat.filemode(path.stat().st_mode)
@@ -130,8 +131,16 @@ def database(settings: Config) -> Iterator[Examined]:
         copies.check(path)
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                yield problem(
+                    "database", f"{path} is an empty file: the mail that was in it is gone", StoreDamaged.remedy
+                )
+                return
             row = connection.execute("SELECT value FROM meta WHERE key = 'node'").fetchone()
             (briefs,) = connection.execute("SELECT coalesce(sum(briefs), 0) FROM totals").fetchone()
+            (stays,) = connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM lanes) OR EXISTS (SELECT 1 FROM inbound)"
+            ).fetchone()
             (latest,) = connection.execute("SELECT coalesce(max(accepted_at), 0) FROM briefs").fetchone()
     except StoreDamaged as error:
         yield problem("database", error.message, error.remedy)
@@ -144,7 +153,7 @@ def database(settings: Config) -> Iterator[Examined]:
         yield problem(
             "database", f"{path} was made by a newer ClaudeMail (schema {version})", "Upgrade ClaudeMail here."
         )
-    elif row is not None and row[0] != settings.node_id:
+    elif row is not None and row[0] != settings.node_id and stays:  # one without peers takes its mail along
         yield problem(
             "database",
             f"{path} is the mail of {row[0]}, and this is {settings.node_id}",
@@ -177,6 +186,9 @@ def disk(settings: Config) -> Iterator[Examined]:
 def mirror(settings: Config) -> Iterator[Examined]:
     """The files of briefs."""
     folder, path = Path(settings.mailbox_dir), Path(settings.db_path)
+    if folder.exists() and not folder.is_dir():
+        yield problem("files", f"{folder} is no folder", "Move it away, or set mailbox_dir to another place.")
+        return
     if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
         yield problem(
             "files", f"{folder} cannot be written to", f"Run `chmod u+rwx {folder}`.", partial(folder.chmod, 0o700)
@@ -222,7 +234,7 @@ def gateway(settings: Config) -> Iterator[Examined]:
         "gateway",
         "not running: mail to and from other nodes waits",
         "Run `claudemail gateway`; the next session or send starts it, too.",
-        partial(running.start, settings),
+        partial(_start, settings),
     )
 
 
@@ -232,68 +244,27 @@ def _cannot_bind(host: str, port: int) -> str | None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except OSError as error:
-        return error.strerror or str(error)
+    except (OSError, UnicodeError) as error:  # the latter: no host can have that name
+        return getattr(error, "strerror", None) or str(error)
     return None
 
 
-def claude_code(settings: Config) -> Iterator[Examined]:
-    """What Claude Code knows of ClaudeMail: its MCP server, hooks and status line."""
-    del settings
-    home = Path(os.path.expanduser("~"))
-    files = [
-        home / ".claude.json",
-        home / ".claude" / "settings.json",
-        Path(".mcp.json"),
-        Path(".claude", "settings.json"),
-    ]
-    found: list[tuple[Path, Any]] = []
-    for path in files:
-        if not path.exists():
-            continue
-        try:
-            found.append((path, json.loads(path.read_text("utf-8"))))
-        except (OSError, ValueError) as error:
-            yield warning("claude code", f"{path} cannot be read: {error}", "Mend it: Claude Code reads it, too.")
-    servers = [
-        (path, server)
-        for path, data in found
-        for name, server in _members(data, "mcpServers")
-        if name == _HOOK_WORD and isinstance(server, dict)
-    ]
-    if not servers:
-        yield warning(
-            "claude code",
-            "no MCP server `claudemail` is set up for this user or folder",
-            "Run `claude mcp add --scope user claudemail -- claudemail mcp`.",
-        )
-    for path, server in servers:
-        yield _runnable("claude code", f"the MCP server in {path}", str(server.get("command", "")))
-    for path, data in found:
-        for line in _commands(data):
-            yield _runnable("hooks", f"a hook or status line in {path}", line)
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(path) == 0
 
 
-def _members(data: object, key: str) -> list[tuple[str, Any]]:
-    members = data.get(key) if isinstance(data, dict) else None
-    return list(members.items()) if isinstance(members, dict) else []
+def _start(settings: Config) -> None:
+    """Start the gateway, and wait until it answers.
 
-
-def _commands(data: object) -> Iterator[str]:
-    """Yield the command lines of hooks and the status line that have to do with ClaudeMail."""
-    hooks = [entry for _, entries in _members(data, "hooks") if isinstance(entries, list) for entry in entries]
-    places = [hook for entry in hooks if isinstance(entry, dict) for hook in entry.get("hooks", [])]
-    status_line = data.get("statusLine") if isinstance(data, dict) else None
-    for place in [*places, status_line]:
-        line = place.get("command") if isinstance(place, dict) else None
-        if isinstance(line, str) and _HOOK_WORD in line:
-            yield line
-
-
-def _runnable(name: str, what: str, line: str) -> Examined:
-    program = line.split(maxsplit=1)[0].strip("\"'") if line.split() else ""
-    if shutil.which(os.path.expanduser(program)):
-        return ok(name, f"{what} runs {program}")
-    return problem(
-        name, f"{what} runs {program!r}, which is not there", "Correct its path, or install ClaudeMail there."
-    )
+    Raises:
+        GatewayUnavailable: it does not come.
+    """
+    running.start(settings)
+    deadline = time.monotonic() + _START_S
+    while not _answers(running.socket_path(settings)):
+        if time.monotonic() > deadline:
+            raise GatewayUnavailable(
+                "The gateway does not start.", remedy=f"See {Path(settings.state_dir, running.LOG)}."
+            )
+        time.sleep(0.05)

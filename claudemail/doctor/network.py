@@ -9,26 +9,26 @@ from claudemail.clock import wall_ms
 from claudemail.config import Config, Node
 from claudemail.doctor.finding import Examined, note, ok, problem, warning
 from claudemail.errors import PeerRefused, PeerUnreachable
+from claudemail.keys import NodeKey
 from claudemail.mesh.client import MeshClient
-from claudemail.office import Office
 from claudemail.text import ago
 
 
-async def peers(settings: Config, office: Office) -> AsyncIterator[Examined]:
-    """Exchange a heartbeat with each peer, as the gateway does, and say how it went."""
-    client = MeshClient(settings.node_id, office.key(), wall_ms)
+async def peers(settings: Config, key: NodeKey) -> AsyncIterator[Examined]:
+    """Greet each peer, signed as all requests are, and say how it went. Nothing changes by it there."""
+    client = MeshClient(settings.node_id, key, wall_ms)
     try:
         for peer in settings.peers:
-            async for finding in _peer(settings, office, client, peer):
+            async for finding in _peer(settings, client, peer):
                 yield finding
     finally:
         await client.close()
 
 
-async def _peer(settings: Config, office: Office, client: MeshClient, peer: Node) -> AsyncIterator[Examined]:
+async def _peer(settings: Config, client: MeshClient, peer: Node) -> AsyncIterator[Examined]:
     name = f"peer {peer.id}"
     try:
-        theirs, rtt_ms = await client.heartbeat(peer, await office.transit.own_heartbeat(peer.id))
+        theirs, rtt_ms = await client.greet(peer)
     except PeerUnreachable as error:
         yield problem(name, error.message, f"Start the gateway there, and let {peer.url} be reached from here.")
         return
@@ -36,6 +36,9 @@ async def _peer(settings: Config, office: Office, client: MeshClient, peer: Node
         yield problem(
             name, error.message, f"Let the configs of {settings.node_id} and {peer.id} say the same of both, keys too."
         )
+        return
+    if theirs.node != peer.id:
+        yield problem(name, f"{theirs.node} answers at {peer.url}", "Correct the addresses of both in the config.")
         return
     yield ok(name, f"answers at {peer.url} in {rtt_ms:.0f} ms")
     if theirs.version != __version__:

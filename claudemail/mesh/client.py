@@ -14,12 +14,14 @@ from claudemail.config import Node
 from claudemail.errors import PeerRefused, PeerUnreachable
 from claudemail.keys import NodeKey
 from claudemail.mesh import signing
+from claudemail.model.greeting import Greeting
 from claudemail.model.parcel import MAX_REQUEST_BYTES, Answer, Batch, Problem, Setback
 from claudemail.model.roster import Heartbeat
 from claudemail.text import shorten
 
 PARCELS = "/v1/parcels"
 HEARTBEAT = "/v1/heartbeat"
+GREETING = "/v1/greeting"
 _TIMEOUT = httpx.Timeout(15, connect=5, pool=None)
 _WHOLE_S = 30.0
 _CONFLICT = 409
@@ -67,6 +69,15 @@ class MeshClient:
         started = time.perf_counter()
         _, body = await self._post(peer, HEARTBEAT, beat.model_dump_json().encode())
         return _parse(Heartbeat, peer, body), (time.perf_counter() - started) * 1000
+
+    async def greet(self, peer: Node) -> tuple[Greeting, float]:
+        """Ask whether a peer is there and knows this node; return what it says and the round trip in milliseconds.
+
+        Nothing changes by it on either side. Raises as `deliver`.
+        """
+        started = time.perf_counter()
+        _, body = await self._post(peer, GREETING, b"{}")
+        return _parse(Greeting, peer, body), (time.perf_counter() - started) * 1000
 
     async def _post(self, peer: Node, path: str, body: bytes) -> tuple[int, bytes]:
         headers = signing.sign(

@@ -17,8 +17,9 @@ from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.errors import PeerRefused, StoreError, StoreFull
 from claudemail.mesh import signing
-from claudemail.mesh.client import HEARTBEAT, PARCELS
+from claudemail.mesh.client import GREETING, HEARTBEAT, PARCELS
 from claudemail.mesh.mailroom import Mailroom
+from claudemail.model.greeting import Greeting
 from claudemail.model.parcel import MAX_REQUEST_BYTES, Batch, Origin, Setback
 from claudemail.model.roster import Heartbeat
 
@@ -53,6 +54,7 @@ class Gateway:
                 Route("/v1/ping", self._ping, methods=["GET"]),
                 Route(PARCELS, self._door(self._parcels), methods=["POST"]),
                 Route(HEARTBEAT, self._door(self._heartbeat), methods=["POST"]),
+                Route(GREETING, self._door(self._greeting), methods=["POST"]),
             ]
         )
 
@@ -101,6 +103,10 @@ class Gateway:
         answer = await self._mailroom.take_in(origin, Batch.model_validate_json(body))
         status = 409 if isinstance(answer, Setback) else 200
         return Response(answer.model_dump_json(), status, media_type="application/json")
+
+    async def _greeting(self, _: Origin, __: bytes) -> Response:
+        greeting = Greeting(node=self._config.node_id, version=__version__, at=self._wall())
+        return Response(greeting.model_dump_json(), media_type="application/json")
 
     async def _heartbeat(self, origin: Origin, body: bytes) -> Response:
         beat = Heartbeat.model_validate_json(body)

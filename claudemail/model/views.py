@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ConfigDict
+
 from claudemail.model.action import ActionStatus
 from claudemail.model.brief import Brief, Priority, Sender
 from claudemail.model.receipt import RecipientState
@@ -16,6 +18,8 @@ from claudemail.model.value import Value
 
 class View(Value):
     """The base of all views: immutable, and dumped by `--json` field for field."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 class InboxRow(View):
@@ -298,6 +302,9 @@ class DeadLetter(View):
     title: str | None
     node: str
     at: int
+    """When it was accepted."""
+    dead_at: int
+    """When it was given up."""
     reason: str
 
 
@@ -390,3 +397,29 @@ class RestoreView(View):
     """Where the former database is now."""
     key: str
     """What became of the key in the backup: restored; same, as the one that is here; other: the one that is here stays."""
+
+
+class FilesView(View):
+    """The files of briefs, written anew."""
+
+    folder: str
+    written: int
+    """How many briefs and changes of actions that were."""
+
+
+class KeyView(View):
+    """A node's public key."""
+
+    node: str
+    public_key: str
+    fingerprint: str
+
+
+class ConsoleView(View):
+    """What the console shows."""
+
+    status: StatusView
+    needs: list[str]
+    """What needs a person, the gravest first."""
+    inbox: InboxPage
+    roster: RosterView

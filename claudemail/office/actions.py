@@ -10,7 +10,7 @@ from pydantic import Field
 
 from claudemail.clock import day_of
 from claudemail.config import OPERATOR
-from claudemail.errors import InvalidInput, UnknownName
+from claudemail.errors import InvalidInput, NotFound, UnknownName
 from claudemail.model import address
 from claudemail.model.action import (
     MAX_NOTE,
@@ -29,7 +29,7 @@ from claudemail.model.ids import new_id
 from claudemail.model.parcel import ParcelKind
 from claudemail.model.query import parse_words
 from claudemail.model.value import Value
-from claudemail.model.views import ActionHistory, ActionPage, ActionUpdated, ActionView, MyActions
+from claudemail.model.views import ActionHistory, ActionPage, ActionUpdated, ActionView, InboxRow, MyActions
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, Entry, Kind
 from claudemail.office.finding import find_for
@@ -77,6 +77,8 @@ class Wanted(Value):
     """Who asked: a name, or `me`."""
     priority: Priority | None = None
     overdue: bool = False
+    brief: Annotated[str, Field(max_length=MAX_WORD)] | None = None
+    """Asked for in this brief: ref, number or id."""
     text: Annotated[str, Field(max_length=500)] | None = None
 
 
@@ -161,6 +163,7 @@ async def listing(desk: Desk, party: Party, wanted: Wanted, limit: int, after: s
 
     Raises:
         UnknownName: nobody is called as the assignee or asker is.
+        NotFound: the brief is not here, or neither from nor to this party.
         InvalidInput: the words have none to look for, or the cursor is not one of this list.
     """
     peers = await desk.peers()
@@ -176,6 +179,7 @@ async def listing(desk: Desk, party: Party, wanted: Wanted, limit: int, after: s
                 asker=_asker(connection, directory, party, wanted.asker),
                 priority=wanted.priority,
                 due_before=day_of(desk.wall()).isoformat() if wanted.overdue else None,
+                brief=None if wanted.brief is None else find_for(connection, party, wanted.brief).row["id"],
                 terms=terms,
             ),
             limit,
@@ -216,15 +220,22 @@ async def history(desk: Desk, party: Party, word: str) -> ActionHistory:
 
     def work(connection: sqlite3.Connection) -> ActionHistory:
         action = actions.find(connection, word)
-        row = connection.execute("SELECT number FROM briefs WHERE id = ?", (action.brief,)).fetchone()
-        rows = [] if row is None else entries.rows_of(connection, [row["number"]], party.mailboxes)
         return ActionHistory(
             action=action,
-            brief=rows[0] if rows else None,
+            brief=None if action.brief is None else _source(connection, party, action.brief),
             changes=action_changes.history(connection, action.number),
         )
 
     return await desk.mail.read(work)
+
+
+def _source(connection: sqlite3.Connection, party: Party, brief_id: str) -> InboxRow | None:
+    """Return the brief that asked for an action, if it is here and this party may see it."""
+    try:
+        number = find_for(connection, party, brief_id).row["number"]
+    except NotFound:
+        return None
+    return entries.rows_of(connection, [number], party.mailboxes)[0]
 
 
 def make_of_brief(desk: Desk, connection: sqlite3.Connection, brief: Brief, sole: str | None) -> None:

@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 from claudemail import __version__, running
 from claudemail.clock import WallClock, iso, wall_ms
 from claudemail.config import Config
-from claudemail.errors import BackupError, GatewayRunning
+from claudemail.errors import BackupError, GatewayRunning, InvalidInput
 from claudemail.keys import KEY_FILE, NodeKey
 from claudemail.model.brief import Millis, Name
 from claudemail.model.value import Value
@@ -66,6 +66,7 @@ async def backup(config: Config, target: Path, *, wall: WallClock = wall_ms) -> 
     """
     now = wall()
     target = _free_name(target, config.node_id, now)
+    NodeKey.load_or_create(Path(config.state_dir))  # without its key a node is nobody
     with _work_folder(target.parent) as folder:
         database = folder / DATABASE
         async with await Database.open(Path(config.db_path), MAIL) as mail:
@@ -112,6 +113,7 @@ async def restore(config: Config, source: Path, *, wall: WallClock = wall_ms) ->
         wall: the clock.
 
     Raises:
+        InvalidInput: there is no such file.
         BackupError: it is no backup, damaged, of another node, or of a newer version.
         GatewayRunning: this node's gateway runs in the foreground.
         StoreBusy: another process has the database open.
@@ -217,6 +219,8 @@ def _pack(target: Path, parts: Sequence[Path]) -> None:
 
 def _unpack(source: Path, folder: Path, node: str) -> Manifest:
     """Write the parts of a backup into a folder, each under its own name, and check them; return the manifest."""
+    if not source.is_file():
+        raise InvalidInput(f"There is no file {source}.", remedy="Nothing was changed. Give the path of a backup.")
     try:
         with tarfile.open(source, mode="r:") as tar:
             for name in (MANIFEST, DATABASE, KEY_FILE):

@@ -69,8 +69,12 @@ async def write_all_anew(desk: Desk) -> None:
     """Have every file written again, as for a folder that was emptied; `write_some` does it.
 
     No file is removed but that of the changes, to which they are appended.
+
+    Raises:
+        MirrorError: that cannot be removed.
+        StoreError: the database could not be told.
     """
-    await asyncio.to_thread((Path(desk.config.mailbox_dir) / ACTIONS / CHANGES).unlink, missing_ok=True)
+    await asyncio.to_thread(_remove, Path(desk.config.mailbox_dir) / ACTIONS / CHANGES)
 
     def work(connection: sqlite3.Connection) -> None:
         unmirrored.everything(connection)
@@ -135,6 +139,13 @@ def _write(folder: Path, pages: list[Page]) -> None:
             draft.replace(path)
         except OSError as error:
             raise MirrorError(f"The file {path} cannot be written: {error.strerror}.") from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise MirrorError(f"The file {path} cannot be removed: {error.strerror}.") from error
 
 
 def _append(folder: Path, lines: str) -> None:

@@ -32,6 +32,7 @@ _NUMBER = r"[0-9]{1,18}"
 _DAY = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|~)"
 _CURSOR = re.compile(rf"p/[0-9]/{_DAY}/{_NUMBER}|d/{_DAY}/[0-9]/{_NUMBER}|c/{_NUMBER}/{_NUMBER}")
 """A place among the pressing, those by day, the closed."""
+_ID_LENGTH = 36
 _MOST_FOUND = 2_000
 """Up to as many actions with a word are looked at one by one; of a word that more have, a walk soon finds enough."""
 
@@ -47,6 +48,8 @@ class Filter(NamedTuple):
     priority: Priority | None = None
     due_before: str | None = None
     """Due before this day (YYYY-MM-DD)."""
+    brief: str | None = None
+    """Asked for in the brief with this id."""
     thread: str | None = None
     """Asked for in a brief of this thread, as far as those are on this node."""
     terms: tuple[Term, ...] = ()
@@ -166,7 +169,7 @@ def find(connection: sqlite3.Connection, word: str) -> ActionView:
     word = word.strip().lstrip("#").lower()
     if word.isascii() and word.isdigit() and len(word) < 16:
         rows = connection.execute("SELECT * FROM actions WHERE number = ?", (int(word),)).fetchall()
-    elif len(word) == 36:
+    elif len(word) == _ID_LENGTH and word.isascii():
         rows = connection.execute("SELECT * FROM actions WHERE id = ?", (word,)).fetchall()
     elif REF_LENGTH <= len(word) <= CODE_LENGTH and word.isascii() and word.isalnum():
         rows = connection.execute(
@@ -315,6 +318,9 @@ def _conditions(connection: sqlite3.Connection, wanted: Filter) -> tuple[list[st
     if wanted.due_before is not None:
         conditions.append("due < ?")
         values.append(wanted.due_before)
+    if wanted.brief is not None:
+        conditions.append("brief = ?")
+        values.append(wanted.brief)
     if wanted.thread is not None:
         conditions.append("brief IN (SELECT id FROM briefs WHERE thread = ?)")
         values.append(wanted.thread)

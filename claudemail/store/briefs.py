@@ -57,7 +57,7 @@ def find(connection: sqlite3.Connection, word: str) -> sqlite3.Row:
     word = word.strip().lstrip("#").lower()
     if word.isascii() and word.isdigit() and len(word) < 16:
         rows = connection.execute("SELECT * FROM briefs WHERE number = ?", (int(word),)).fetchall()
-    elif len(word) == 36:
+    elif len(word) == 36 and word.isascii():
         rows = connection.execute("SELECT * FROM briefs WHERE id = ?", (word,)).fetchall()
     elif REF_LENGTH <= len(word) <= CODE_LENGTH and word.isascii() and word.isalnum():
         rows = connection.execute(

@@ -187,7 +187,7 @@ def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
 def dead(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
     """Return the newest dead letters."""
     rows = connection.execute(
-        "SELECT o.kind, o.peer, o.at, o.reason, b.ref, b.title FROM outbox o LEFT JOIN briefs b ON b.number = o.brief"
+        "SELECT o.kind, o.peer, o.at, o.done_at, o.reason, b.ref, b.title FROM outbox o LEFT JOIN briefs b ON b.number = o.brief"
         " WHERE o.dead_code IS NOT NULL ORDER BY o.at DESC LIMIT ?",
         (limit,),
     )
@@ -198,6 +198,7 @@ def dead(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
             title=row["title"],
             node=row["peer"],
             at=row["at"],
+            dead_at=row["done_at"],
             reason=row["reason"],
         )
         for row in rows

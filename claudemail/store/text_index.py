@@ -12,7 +12,7 @@ from claudemail.model.query import Term
 _CJK = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
 """Scripts that put no spaces between words: each of their characters is a word of its own."""
 _CODE = "ы"
-"""How every coded word begins: no start of a word that somebody types in another script can match it."""
+"""How every coded word begins."""
 _JOIN = "э"
 EVERY = f"{_CODE}a"
 """The word that every brief has."""
@@ -20,12 +20,14 @@ _NOBODY = "ю"
 _NO_NAME = re.compile("[^a-z0-9_-]")
 _SAFE = str.maketrans({"-": "ъ", "_": "ь"})
 """The tokenizer cuts at - and _; names must stay whole. Names are ASCII, so these letters stand for nothing else."""
+_PLAIN = "{title body sender} : "
+"""Where words are looked for that somebody typed: never among the coded ones."""
 _TEXTS = (
-    "SELECT b.number, searchable(b.title), searchable(json_extract(b.canonical, '$.body')),"
+    "SELECT b.number, searchable(b.title), searchable(json_extract(b.canonical, '$.body')), b.sender || ' ' || b.node,"
     " who(b.sender, b.instance, b.node, (SELECT group_concat(mailbox) FROM entries WHERE brief = b.number))"
     " FROM briefs b"
 )
-_FILL = f"INSERT INTO briefs_text (rowid, title, body, who) {_TEXTS}"
+_FILL = f"INSERT INTO briefs_text (rowid, title, body, sender, who) {_TEXTS}"
 
 
 def searchable(text: str | None) -> str:
@@ -35,8 +37,8 @@ def searchable(text: str | None) -> str:
 
 
 def who(sender: str, instance: str | None, node: str, mailboxes: str | None) -> str:
-    """Return the words for a brief's sender, plain and coded, and for the mailboxes (with commas) that hold it."""
-    words = [sender, node, EVERY, from_name(sender), sent_by(sender, node)]
+    """Return the coded words for a brief's sender, and for the mailboxes (with commas) that hold it."""
+    words = [EVERY, from_name(sender), sent_by(sender, node)]
     if instance:
         words.append(sent_by(instance, node, "i"))
     words += [held_by(mailbox) for mailbox in (mailboxes or "").split(",") if mailbox]
@@ -75,11 +77,12 @@ def add(connection: sqlite3.Connection, number: int, brief: Brief, mailboxes: It
     """Take a brief in, with the mailboxes of this node that hold it."""
     sender = brief.sender
     connection.execute(
-        "INSERT INTO briefs_text (rowid, title, body, who) VALUES (?, ?, ?, ?)",
+        "INSERT INTO briefs_text (rowid, title, body, sender, who) VALUES (?, ?, ?, ?, ?)",
         (
             number,
             searchable(brief.title),
             searchable(brief.body),
+            f"{sender.name} {sender.node}",
             who(sender.name, sender.instance, sender.node, ",".join(mailboxes)),
         ),
     )
@@ -88,7 +91,8 @@ def add(connection: sqlite3.Connection, number: int, brief: Brief, mailboxes: It
 def remove(connection: sqlite3.Connection, number: int) -> None:
     """Take a brief out as it was taken in, before its mailboxes change."""
     connection.execute(
-        f"INSERT INTO briefs_text (briefs_text, rowid, title, body, who) SELECT 'delete', * FROM ({_TEXTS} WHERE b.number = ?)",
+        "INSERT INTO briefs_text (briefs_text, rowid, title, body, sender, who)"
+        f" SELECT 'delete', * FROM ({_TEXTS} WHERE b.number = ?)",
         (number,),
     )
 
@@ -127,13 +131,14 @@ def expression(terms: Sequence[Term], within: str | None = None) -> str | None:
 
     Args:
         terms: what somebody typed; nothing in it is taken for syntax.
-        within: a query that must fit as well.
+        within: a query on the coded words of briefs that must fit as well; None: it is for actions, which have none.
     """
+    plain = "" if within is None else _PLAIN
     asked = [] if within is None else [within]
-    asked += [_phrase(term) for term in terms if not term.excluded]
+    asked += [plain + _phrase(term) for term in terms if not term.excluded]
     if not asked:
         return None
-    excluded = " OR ".join(_phrase(term) for term in terms if term.excluded)
+    excluded = " OR ".join(plain + _phrase(term) for term in terms if term.excluded)
     return f"({' AND '.join(asked)})" + (f" NOT ({excluded})" if excluded else "")
 
 

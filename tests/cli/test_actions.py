@@ -20,10 +20,6 @@ from claudemail.office.actions import ActionUpdate
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J \u202egnp.exe \U000e0041tag\nsecond"
 
-TOO_WIDE = pytest.mark.xfail(
-    strict=True, reason="day and `late` never shrink, so that an urgent action that is overdue takes 71 cells and more"
-)
-
 
 def assert_harmless(text: str) -> None:
     """Assert that a terminal does nothing but show the text."""
@@ -252,7 +248,6 @@ class TestUpdate:
             assert words in ran.err
         assert len(node("action", "show", "1", "--json").json["changes"]) == 1
 
-    @pytest.mark.xfail(strict=True, reason="a word of 36 characters is looked up as an id, whatever characters it has")
     def test_a_ref_of_bytes(self, node: Any) -> None:
         """Bytes that are no text in the place of a ref are no ref, and no fault."""
         ran = node("action", "update", "\udcff" * 36, "--note", "N")
@@ -294,7 +289,6 @@ class TestVerbs:
         node("action", "done", made.ref, "--as", "bravo")
         assert node("action", "show", made.ref, "--json").json["changes"][-1]["by"] == "bravo"
 
-    @pytest.mark.xfail(strict=True, reason="what was done before the unknown ref is done, and not a word is said of it")
     def test_one_of_several_is_unknown(self, node: Any) -> None:
         """When one of several is no action, either nothing is changed, or what was is said."""
         made = create(node, "A")
@@ -330,9 +324,6 @@ class TestVerbs:
         assert words[1] in ran.err
         assert f"`claudemail {words[0]} --help`" in ran.err
 
-    @pytest.mark.xfail(
-        strict=True, reason="the help of a group is told as an error, with `claudemail: ` before and a hint behind"
-    )
     @pytest.mark.parametrize("group", ["action", "rebuild"])
     def test_a_group_alone(self, node: Any, group: str) -> None:
         """A group without a verb shows its help as it is."""
@@ -388,7 +379,6 @@ class TestShow:
         changes = node("action", "show", "1", "--json").json["changes"]
         assert [(change["node"], change["verified"]) for change in changes] == [("server1", True), ("server2", False)]
 
-    @pytest.mark.xfail(strict=True, reason="the brief that asked is shown to whoever looks, with its title and sender")
     def test_brief_of_others(self, node: Any) -> None:
         """What was asked in a brief that somebody may not see is shown without its title to them."""
         node.send("alpha", "Between us", actions=["Do it"], sender="operator")
@@ -495,7 +485,7 @@ class TestList:
             assert ("late" in line.split()) == (row["text"] == "Late")
         assert len({line.index(row["text"]) for row, line in zip(rows, lines, strict=True)}) == 1
 
-    @pytest.mark.parametrize("width", [pytest.param(60, marks=TOO_WIDE), pytest.param(80, marks=TOO_WIDE), 130])
+    @pytest.mark.parametrize("width", [60, 80, 130])
     def test_fits(self, node: Any, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
         """No line of a list is wider than the terminal, with wide characters in it too."""
         monkeypatch.setenv("COLUMNS", str(width))

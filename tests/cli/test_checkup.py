@@ -106,11 +106,18 @@ class TestFindings:
         lines = ill("checkup").out.splitlines()
         found = ill("checkup", "--json").json["findings"]
         assert lines[0] == f"{len(found)} findings on server1"
-        for finding, line, below in zip(found, lines[1::2], lines[2::2], strict=True):
-            assert line.split()[0] == finding["severity"]
-            assert line.startswith(f"{finding['severity']:<9} {finding['rule']}  {finding['what']}")
-            assert below.startswith(" " * 10 + finding["remedy"])
-            assert finding["action"] is None or f"`claudemail action update {finding['action']}`" in below
+        assert all(len(line) <= 100 for line in lines)
+        blocks: list[str] = []
+        for line in lines[1:]:
+            if line.startswith(" "):
+                blocks[-1] += f" {line.strip()}"
+            else:
+                blocks.append(line)
+        for finding, block in zip(found, blocks, strict=True):
+            assert block.startswith(f"{finding['severity']:<9} {finding['rule']}  {finding['what'].split()[0]}")
+            assert " ".join(finding["what"].split()) in " ".join(block.split())
+            assert finding["remedy"] in block
+            assert finding["action"] is None or f"`claudemail action update {finding['action']}`" in block
         ranks = [list(Severity).index(Severity(finding["severity"])) for finding in found]
         assert ranks == sorted(ranks)
         assert set(ranks) == {0, 1, 2}

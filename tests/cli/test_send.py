@@ -19,9 +19,9 @@ from claudemail.cli.composing import MAX_FILE
 from claudemail.model.brief import MAX_BRIEF_BYTES, Priority
 from claudemail.model.parcel import Answer, Refusal
 from claudemail.model.receipt import DeliveryState
-from claudemail.testing import until
 from claudemail.model.views import SendResult
 from claudemail.office import Office
+from claudemail.testing import until
 
 BRIEF = """---
 title: Deploy Blocker — DB Migration

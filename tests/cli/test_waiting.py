@@ -268,19 +268,16 @@ class TestMistakes:
         assert (ran.code, ran.out) == (code, "")
         assert says in ran.err
 
-    @pytest.mark.xfail(strict=True, reason="what is no number is no more than the limit, and is waited for without end")
     def test_no_number(self) -> None:
         """A wait for a time that is no number is refused."""
         with pytest.raises(click.UsageError):
             waiting.command.make_context("waiting", ["--wait", "nan"])
 
-    @pytest.mark.xfail(strict=True, reason="--for says nothing without --wait, not even that there is no such brief")
     def test_for_without_wait(self, node: Any) -> None:
         """A brief that there is not is refused without --wait as well."""
         ran = node("waiting", "--for", "zzzz")
         assert (ran.code, ran.out) != (0, "operator waits for nothing.\n")
 
-    @pytest.mark.xfail(strict=True, reason="a wait of no time is taken for none, and lists what is out")
     def test_no_time(self, node: Any) -> None:
         """A wait of no time looks whether there is an answer, and exits with 7 when there is none."""
         assert node("waiting", "--wait", "0").code == 7

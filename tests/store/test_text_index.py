@@ -172,7 +172,12 @@ class TestAnyText:
 
     @given(
         st.lists(
-            st.builds(Term, words=st.text(st.characters(codec="utf-8")), starts=st.booleans(), excluded=st.booleans())
+            st.builds(
+                Term,
+                words=st.text(st.characters(codec="utf-8") | st.sampled_from('"*()-^ ')),
+                starts=st.booleans(),
+                excluded=st.booleans(),
+            )
         )
     )
     @settings(max_examples=200, deadline=None)
@@ -193,10 +198,14 @@ class TestAnyText:
             ("^deploy", [1]),
             ("quoted -not", []),
             ("de*loy", []),
+            (text_index.EVERY, []),
+            (text_index.held_by("bravo"), []),
+            (text_index.from_name("alpha") + "*", []),
+            (f"a -{text_index.EVERY}", [3]),
         ],
     )
     def test_is_never_syntax(self, filled: sqlite3.Connection, typed: str, numbers: list[int]) -> None:
-        """What means something to FTS5 is looked for like any other word."""
+        """What means something to FTS5 is looked for like any other word, and never among the words that say whose it is."""
         assert found(filled, typed) == numbers
 
 
@@ -341,6 +350,13 @@ class TestNames:
                 }
             assert text_index.any_of(both) == f'who : ("{both[0]}" OR "{both[1]}")'
 
+    def test_in_a_text_mean_nothing(self, connection: sqlite3.Connection) -> None:
+        """Whoever writes such a word into a brief puts it into nobody's mailbox by that."""
+        words = [text_index.held_by("bravo"), text_index.from_name("bravo"), text_index.sent_by("bravo", "server1")]
+        deliver(connection, sent(" ".join(words), " ".join(words)), "alpha")
+        assert list(text_index.matches(connection, text_index.any_of(words))) == []
+        assert found(connection, words[0]) == [1]
+
 
 class TestUpkeep:
     """The index follows what becomes of a brief."""
@@ -395,10 +411,13 @@ def vocabulary(connection: sqlite3.Connection) -> set[str]:
     return {row["term"] for row in connection.execute("SELECT term FROM temp.words")}
 
 
-def test_a_query_that_asks_for_nothing() -> None:
+def test_a_query_that_asks_for_nothing(filled: sqlite3.Connection) -> None:
     """Excluded words alone are no query, but within another one they are."""
-    excluded = Term(words="a", excluded=True)
+    excluded = [Term(words="deploy", excluded=True), Term(words="漢字", excluded=True)]
+    everything = text_index.any_of([text_index.EVERY])
     assert text_index.expression([]) is None
-    assert text_index.expression([excluded]) is None
-    assert text_index.expression([excluded], "b") == '(b) NOT ("a")'
-    assert text_index.expression(Query().terms, "b") == "(b)"
+    assert text_index.expression(excluded) is None
+    for terms, numbers in ((excluded, [3]), (excluded[1:], [3, 1]), (Query().terms, [3, 2, 1])):
+        expression = text_index.expression(terms, everything)
+        assert expression is not None
+        assert list(text_index.matches(filled, expression)) == numbers

@@ -56,7 +56,8 @@ def row(**fields: Any) -> InboxRow:
 def letter(**fields: Any) -> DeadLetter:
     """Return a dead letter, but for these fields."""
     lost: dict[str, Any] = {
-        "kind": "brief", "ref": "m2xq", "title": "Lost one", "node": "server2", "at": NOW - DAY, "reason": "Nobody is there.",
+        "kind": "brief", "ref": "m2xq", "title": "Lost one", "node": "server2", "at": NOW - 2 * DAY, "dead_at": NOW - DAY,
+        "reason": "Nobody is there.",
     }  # fmt: skip
     return DeadLetter(**{**lost, **fields})
 

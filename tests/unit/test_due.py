@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claudemail.errors import InvalidInput
-from claudemail.model.due import FORMS, day, expect_day
+from claudemail.model.due import FORMS, day, expect_day, past_day
 
 TODAYS = st.dates(date(1970, 1, 1), date(2999, 12, 31))
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -103,3 +103,34 @@ def test_forms_on_a_tuesday() -> None:
         "2026-12-31",
     ]
     assert expect_day("fri", TUESDAY) == "2026-03-27"
+
+
+@given(st.sampled_from(WEEKDAYS), st.integers(3, 9), WRITTEN, TODAYS)
+def test_a_weekday_in_the_past_is_the_last_one_before_today(
+    name: str, letters: int, written: Written, today: date
+) -> None:
+    """To somebody who looks back a weekday is one to seven days ago."""
+    found = date.fromisoformat(past_day(written(name[:letters]), today) or "")
+    assert found.weekday() == WEEKDAYS.index(name)
+    assert 1 <= (today - found).days <= 7
+
+
+@given(st.integers(0, 999), TODAYS, WRITTEN)
+def test_so_many_days_or_weeks_ago(count: int, today: date, written: Written) -> None:
+    """`-3d` is three days before today, `-2w` fourteen; yesterday is understood, and every day that has no direction."""
+    assert past_day(written(f"-{count}d"), today) == str(today - timedelta(days=count))
+    assert past_day(written(f"-{count}w"), today) == str(today - timedelta(weeks=count))
+    assert past_day(written("yesterday"), today) == str(today - timedelta(days=1))
+    assert past_day(written("today"), today) == str(today)
+    assert past_day(f" {today} ", today) == str(today)
+
+
+@given(st.text(st.characters()) | NEARLY | NEARLY.map("-{}".format), TODAYS)
+@example("0000-01-01", TUESDAY)
+@example("-" + "9" * 5000 + "d", TUESDAY)
+def test_any_text_is_a_day_in_the_past_or_none(text: str, today: date) -> None:
+    """Whatever the text is, the answer is a day in one form, or None; only weekdays mean another one than ahead."""
+    found, ahead = past_day(text, today), day(text, today)
+    assert found is None or date.fromisoformat(found).isoformat() == found
+    if ahead is not None and found != ahead:
+        assert (date.fromisoformat(ahead) - date.fromisoformat(found or "")).days in (7, 14)

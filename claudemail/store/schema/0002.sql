@@ -92,10 +92,10 @@ CREATE TABLE action_digests (
 
 -- Full text. It keeps no text of its own: that is in the briefs.
 CREATE VIRTUAL TABLE briefs_text USING fts5 (
-    title, body, who, content = '', prefix = '3', tokenize = 'unicode61 remove_diacritics 2'
+    title, body, sender, who, content = '', prefix = '3', tokenize = 'unicode61 remove_diacritics 2'
 );
-INSERT INTO briefs_text (rowid, title, body, who)
-SELECT b.number, searchable(b.title), searchable(json_extract(b.canonical, '$.body')),
+INSERT INTO briefs_text (rowid, title, body, sender, who)
+SELECT b.number, searchable(b.title), searchable(json_extract(b.canonical, '$.body')), b.sender || ' ' || b.node,
        who(b.sender, b.instance, b.node, (SELECT group_concat(mailbox) FROM entries WHERE brief = b.number))
 FROM briefs b;
 
