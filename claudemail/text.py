@@ -15,6 +15,7 @@ _UNSAFE = re.compile(
     "\x80-\x9f"  # C1: 0x9b is a one-byte CSI
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # bidirectional marks, embeddings, overrides, isolates
     "\u200b\u2060-\u2065\ufeff\ufff9-\ufffb"  # invisible: spaces and operators without width, annotation marks
+    "\ufffe\uffff"  # no characters at all; YAML has no place for them
     "\U000e0000-\U000e007f\U000e0100-\U000e01ef"  # tags and supplementary variation selectors: invisible text
     "]"
 )

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from claudemail.clock import stamp_ms
 from claudemail.model.brief import (
     MAX_ACTION_TEXT,
     ActionItem,
@@ -36,7 +35,8 @@ from claudemail.model.value import Value
 MAX_NOTE = 2_000
 SIGNED_AS = b"claudemail action v1\n"
 """What the signature of a change covers before the canonical bytes, so that no other kind of signature can pass for one."""
-_LAST_MS = 32_503_680_000_000
+_NO_MORE = "32503679999999-99999"
+"""The last stamp before the year 3000."""
 NOBODY = ("none", "nobody", "-")
 """Words for no assignee, beside the empty one."""
 
@@ -100,13 +100,18 @@ class Change(Value):
     @classmethod
     def _leaves_room(cls, stamp: str) -> str:
         """Refuse a stamp after which there is no room for later ones."""
-        if stamp_ms(stamp) >= _LAST_MS:
+        if not has_room(stamp):
             raise ValueError("the stamp is from the year 3000 or later")
         return stamp
 
     def wire(self) -> dict[str, Any]:
         """Return the change as JSON has it, with the fields that it sets and no others."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+
+def has_room(stamp: str) -> bool:
+    """Return whether a change may have this stamp, so that another can come after it."""
+    return stamp[:20] < _NO_MORE
 
 
 def item_id(brief_id: str, index: int) -> str:

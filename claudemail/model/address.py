@@ -18,7 +18,8 @@ from claudemail.text import shorten
 
 ALL = "all"
 MAX_ADDRESSES = 64
-MAX_LINE = 4_096
+MAX_LINE = MAX_ADDRESSES * len(", (@)" + 2 * "n" * 64)
+"""The most characters that as many addresses take up, however they are written."""
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 _ADDRESS = re.compile(rf"(?P<name>{_NAME})?(?:@(?P<node>{_NAME}))?")
 

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-_BOX = "[ ] "
+_BOX = re.compile(r"\[ \][ \t]")
 _MOST = 4 * MAX_ACTION_TEXT
 """As many characters of an item are looked at."""
-_LIKELY = re.compile(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t].*\[ \][ \t]*\S", re.MULTILINE)
-"""A line that may be one. Parsing Markdown takes a second for the largest body; most bodies have no such line."""
+_LIKELY = re.compile(r"^[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t].*)?\[ \][ \t]", re.MULTILINE)
+"""A line that may have one, or go on with one that the line above began. Parsing Markdown takes a second for the largest body;
+most bodies have no such line."""
 _MARK = re.compile(
     r"(?<!\S)(?:@(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:@[A-Za-z0-9][A-Za-z0-9_-]{0,63})?)|!(?P<priority>[A-Za-z]+)"
     r"|due:(?P<due>[A-Za-z0-9+-]+))[.,;:]?(?!\S)"
@@ -65,8 +66,8 @@ def _boxes(tokens: list[Token]) -> Iterator[str]:
             following = tokens[number + 1 : number + 3]
             if [one.type for one in following] == ["paragraph_open", "inline"]:
                 text = following[1].content
-                if text.startswith(_BOX):
-                    yield text.removeprefix(_BOX)[:_MOST]
+                if box := _BOX.match(text):
+                    yield text[box.end() :][:_MOST]
 
 
 def _item(text: str, today: date, knows: Knows) -> ActionItem | None:

@@ -283,6 +283,7 @@ class _Fields:
             "expires": self._date,
             "labels": self._labels,
             "recipients": self._word,
+            "starred": self._word,
         }
         found = {
             "actions" if key == "action" else key: read.get(key, self._informative)(key, node)

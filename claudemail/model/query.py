@@ -47,7 +47,7 @@ class Query(Value):
 
     terms: tuple[Term, ...] = ()
     sender: Annotated[str, Field(max_length=130)] | None = None
-    """A name, or `name@node`."""
+    """A name, `name@node` or `@node`."""
     after: str | None = None
     """The first day, YYYY-MM-DD."""
     before: str | None = None

@@ -22,6 +22,7 @@ from claudemail.model.action import (
     Change,
     asker,
     from_brief,
+    has_room,
 )
 from claudemail.model.brief import MAX_ACTION_TEXT, Brief, Line, Priority, canonical
 from claudemail.model.due import expect_day
@@ -123,7 +124,7 @@ async def update(desk: Desk, party: Party, word: str, wanted: ActionUpdate) -> A
 
     Raises:
         NoSuchAction: there is none that goes by `word`.
-        InvalidInput: nothing is to be changed, or the day is none.
+        InvalidInput: nothing is to be changed, the day is none, or no change could come after those that were made.
         UnknownName: nobody is called as the assignee is.
         LeaseLost: the party's callsign is another session's now.
         StoreError: it could not be stored.
@@ -149,6 +150,11 @@ async def update(desk: Desk, party: Party, word: str, wanted: ActionUpdate) -> A
         fresh = {name: value or None for name, value in values.items() if (value or None) != getattr(before, name)}
         if fresh:
             stamp = desk.stamp(connection, after=actions.last_stamp(connection, before.number))
+            if not has_room(stamp):
+                raise InvalidInput(
+                    f"Action {before.ref} cannot change any more: a node with a wrong clock has set it in the year 2999.",
+                    remedy="Make a new action in its place.",
+                )
             fields = ActionFields.model_validate(fresh)
             change = Change(action=before.id, stamp=stamp, at=desk.wall(), by=party.name, fields=fields)
             spread(desk, connection, [keep(desk, connection, change)])

@@ -34,7 +34,7 @@ from claudemail.office.mirror import ACTIONS, CHANGES, INBOX, SENT, order_of
 from claudemail.store import actions, briefs, entries, leases, outbox, recipients, stars
 from claudemail.text import shorten
 
-_MOST_FRONTMATTER = 256 * 1024
+_MOST_FRONTMATTER = 512 * 1024
 _MOST_FILE = 2 * 1024 * 1024
 _STEP = 200
 _MOST_SKIPPED = 50

@@ -104,9 +104,10 @@ def _few_unread(connection: sqlite3.Connection, party: Party) -> Iterator[int] |
 
 def _check_sender(connection: sqlite3.Connection, directory: Directory, sender: str) -> None:
     """Raise UnknownName if nobody is called as a sender is, now or in any mail."""
-    if directory.knows(sender):
+    name, _, node = sender.partition("@")
+    if directory.knows(sender) if name else any(node == one.id for one in directory.config.nodes):
         return
-    past = text_index.any_of([text_index.from_name(sender.partition("@")[0])])
+    past = text_index.any_of([_word_of(name, "" if name else node)])
     if next(text_index.matches(connection, past), None) is None:
         names = [entry.name for entry in directory.entries]
         raise UnknownName(f"No mail is from {shorten(sender, 40)!r}.", remedy=nearest(sender, names))
@@ -124,8 +125,13 @@ def _within(party: Party, query: Query) -> str:
     if query.sender is None:
         return seen
     name, _, node = query.sender.partition("@")
-    word = text_index.sent_by(name, node) if node else text_index.from_name(name)
-    return f"{seen} AND {text_index.any_of([word])}"
+    return f"{seen} AND {text_index.any_of([_word_of(name, node)])}"
+
+
+def _word_of(name: str, node: str) -> str:
+    if not name:
+        return text_index.from_node(node)
+    return text_index.sent_by(name, node) if node else text_index.from_name(name)
 
 
 def _those_that_fit(connection: sqlite3.Connection, expression: str, numbers: Iterator[int]) -> Iterator[int]:

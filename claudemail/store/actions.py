@@ -67,11 +67,7 @@ def apply(connection: sqlite3.Connection, change: Change, canonical: str, signat
     row = connection.execute("SELECT * FROM actions WHERE number = ?", (number,)).fetchone()
     stamps: dict[str, str] = json.loads(row["stamps"])
     given = change.wire()["fields"]
-    fresh = {
-        name: value
-        for name, value in given.items()
-        if name not in stamps or (change.stamp, _order(value)) > (stamps[name], _order(_known(row, name)))
-    }
+    fresh = {name: value for name, value in given.items() if _wins(change, name, value, row, stamps)}
     _set(connection, row, change, fresh, stamps)
     return True
 
@@ -135,9 +131,16 @@ def _known(row: sqlite3.Row, name: str) -> Any:  # noqa: ANN401 - JSON
     return (row["assignee"] or None) if name == "assignee" else row[name]
 
 
-def _order(value: object) -> str:
-    """Return what decides between two values with the same stamp: a node that was set back may give one out twice."""
-    return json.dumps(value)
+def _wins(change: Change, name: str, value: object, row: sqlite3.Row, stamps: dict[str, str]) -> bool:
+    """Return whether what a change sets stands, and not what is known.
+
+    A node that was set back may give a stamp out twice; then the value decides, and of a status the moment, which is kept too.
+    """
+    if name not in stamps:
+        return True
+    moment, known_moment = (change.at, row["status_at"]) if name == "status" else (0, 0)
+    known = json.dumps(_known(row, name))
+    return (change.stamp, json.dumps(value), moment) > (stamps[name], known, known_moment)
 
 
 def last_stamp(connection: sqlite3.Connection, number: int) -> str | None:
@@ -192,7 +195,8 @@ def find(connection: sqlite3.Connection, word: str) -> ActionView:
 def askers_called(connection: sqlite3.Connection, name: str) -> list[str]:
     """Return who of this name ever asked for an action, as `alpha@server1`."""
     rows = connection.execute(
-        "SELECT DISTINCT asker FROM actions WHERE asker > ?1 || '@' AND asker < ?1 || 'A' AND text IS NOT NULL", (name,)
+        "SELECT DISTINCT asker FROM actions WHERE asker > ?1 || '@' AND asker < ?1 || '@~' AND text IS NOT NULL",
+        (name,),
     )
     return [row["asker"] for row in rows]
 

@@ -8,8 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from claudemail.model.brief import Brief
 from claudemail.model.query import Term
+from claudemail.text import scrub
 
-_CJK = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
+_UNSPACED = re.compile(
+    "(["
+    "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"  # Chinese, Japanese
+    "\uac00-\ud7af"  # Korean, where endings are joined to words
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "])"
+)
 """Scripts that put no spaces between words: each of their characters is a word of its own."""
 _CODE = "ы"
 """How every coded word begins."""
@@ -27,18 +34,22 @@ _TEXTS = (
     " who(b.sender, b.instance, b.node, (SELECT group_concat(mailbox) FROM entries WHERE brief = b.number))"
     " FROM briefs b"
 )
+_ACTION_TEXTS = (
+    "number, searchable(text), searchable(note) FROM actions"
+    " WHERE number = ? AND (text IS NOT NULL OR note IS NOT NULL)"
+)
 _FILL = f"INSERT INTO briefs_text (rowid, title, body, sender, who) {_TEXTS}"
 
 
 def searchable(text: str | None) -> str:
     """Return a text as it is indexed, and as its words are looked for."""
-    text = text or ""
-    return text if text.isascii() else _CJK.sub(r" \1 ", text)
+    text = scrub(text or "")  # a peer may sign what it has not scrubbed
+    return text if text.isascii() else _UNSPACED.sub(r" \1 ", text)
 
 
 def who(sender: str, instance: str | None, node: str, mailboxes: str | None) -> str:
     """Return the coded words for a brief's sender, and for the mailboxes (with commas) that hold it."""
-    words = [EVERY, from_name(sender), sent_by(sender, node)]
+    words = [EVERY, from_name(sender), from_node(node), sent_by(sender, node)]
     if instance:
         words.append(sent_by(instance, node, "i"))
     words += [held_by(mailbox) for mailbox in (mailboxes or "").split(",") if mailbox]
@@ -53,6 +64,11 @@ def held_by(mailbox: str) -> str:
 def from_name(sender: str) -> str:
     """Return the word that briefs from a name have, whatever its node."""
     return _coded("f", sender)
+
+
+def from_node(node: str) -> str:
+    """Return the word that briefs from anybody on a node have."""
+    return _coded("n", node)
 
 
 def sent_by(name: str, node: str, kind: str = "s") -> str:
@@ -153,19 +169,14 @@ def any_of(words: Iterable[str]) -> str:
 
 
 def add_action(connection: sqlite3.Connection, number: int) -> None:
-    """Take an action in, as it stands in its table."""
-    connection.execute(
-        "INSERT INTO actions_text (rowid, text, note) SELECT number, text, note FROM actions WHERE number = ?",
-        (number,),
-    )
+    """Take an action in, as it stands in its table; one without any text stays out."""
+    connection.execute(f"INSERT INTO actions_text (rowid, text, note) SELECT {_ACTION_TEXTS}", (number,))
 
 
 def remove_action(connection: sqlite3.Connection, number: int) -> None:
     """Take an action out, before its text changes; one that was never taken in stays out."""
     connection.execute(
-        "INSERT INTO actions_text (actions_text, rowid, text, note) SELECT 'delete', number, text, note FROM actions"
-        " WHERE number = ? AND (text IS NOT NULL OR note IS NOT NULL)",
-        (number,),
+        f"INSERT INTO actions_text (actions_text, rowid, text, note) SELECT 'delete', {_ACTION_TEXTS}", (number,)
     )
 
 

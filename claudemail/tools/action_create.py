@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from claudemail.model.action import MAX_NOTE
-from claudemail.model.brief import MAX_ACTION_TEXT, Priority
+from claudemail.model.brief import MAX_ACTION_TEXT, Line, Priority
 from claudemail.office.actions import MAX_WORD, NewAction
 from claudemail.tools.tool import Arguments, Call, Tool
 from claudemail.wording import action_line
@@ -16,13 +16,13 @@ from claudemail.wording import action_line
 class Args(Arguments):
     """What is to be done."""
 
-    text: Annotated[str, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
+    text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
     assignee: Annotated[str, Field(max_length=MAX_WORD)] | None = None
     """A callsign, an instance, operator@node, or me; left out: nobody's yet"""
     priority: Priority = Priority.NORMAL
     due: Annotated[str, Field(max_length=MAX_WORD)] | None = None
     """YYYY-MM-DD, today, fri, +3d"""
-    note: Annotated[str, Field(max_length=MAX_NOTE)] | None = None
+    note: Annotated[Line, Field(max_length=MAX_NOTE)] | None = None
     brief: Annotated[str | int, Field(description="Ref or number of the brief it comes from")] | None = None
 
 

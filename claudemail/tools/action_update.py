@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from claudemail.model.action import MAX_NOTE, ActionStatus
-from claudemail.model.brief import MAX_ACTION_TEXT, Priority
+from claudemail.model.brief import MAX_ACTION_TEXT, Line, Priority
 from claudemail.office.actions import MAX_WORD, ActionUpdate
 from claudemail.tools.tool import Arguments, Call, Tool
 from claudemail.wording import action_line, listing
@@ -23,9 +23,9 @@ class Args(Arguments):
     """A name, me, or none"""
     due: Annotated[str, Field(max_length=MAX_WORD)] | None = None
     """YYYY-MM-DD, today, fri, +3d, or none"""
-    note: Annotated[str, Field(max_length=MAX_NOTE)] | None = None
+    note: Annotated[Line, Field(max_length=MAX_NOTE)] | None = None
     """How it stands; replaces the last note"""
-    text: Annotated[str, Field(min_length=1, max_length=MAX_ACTION_TEXT)] | None = None
+    text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)] | None = None
 
 
 async def _run(call: Call, args: Args) -> str:

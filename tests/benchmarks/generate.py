@@ -84,7 +84,13 @@ class Writer:
             else:
                 sent.append((number, mailbox, "server2", row[6], row[6], row[6] + 5))
             texts.append(
-                (number, title, body, f"{sender} {node}", text_index.who(sender, instance, node, mailbox if mailbox in HERE else ""))
+                (
+                    number,
+                    title,
+                    body,
+                    f"{sender} {node}",
+                    text_index.who(sender, instance, node, mailbox if mailbox in HERE else ""),
+                )
             )
         connection.executemany(f"INSERT INTO briefs VALUES ({', '.join('?' * 16)})", briefs)
         connection.executemany(
@@ -94,7 +100,9 @@ class Writer:
             "INSERT INTO recipients (brief, name, node, queued_at, delivered_at, read_at) VALUES (?, ?, ?, ?, ?, ?)",
             sent,
         )
-        connection.executemany("INSERT INTO briefs_text (rowid, title, body, sender, who) VALUES (?, ?, ?, ?, ?)", texts)
+        connection.executemany(
+            "INSERT INTO briefs_text (rowid, title, body, sender, who) VALUES (?, ?, ?, ?, ?)", texts
+        )
         connection.execute("DELETE FROM unmirrored")
         for number in range(first, last):
             if number % _ACTION_EVERY == 0:

@@ -114,6 +114,8 @@ class TestSearch:
             (["from:ALPHA"], ["Re: Deploy blocker"]),
             (["from:bravo@server1"], ["Nightly report", "Deploy blocker", "Old news"]),
             (["from:bravo@server2"], []),
+            (["from:@server1", "deploy"], ["Re: Deploy blocker", "Deploy blocker"]),
+            (["from:@server2"], []),
             (["from:bravo deploy"], ["Deploy blocker"]),
             (["thread:2"], ["Re: Deploy blocker", "Deploy blocker"]),
             (["thread:2", "default"], ["Re: Deploy blocker"]),
@@ -290,7 +292,8 @@ class TestSearch:
         assert titles(filled, "deploy", word) == ["Re: Deploy blocker", "Deploy blocker"]
 
     @pytest.mark.parametrize(
-        "value", ["nobody", "x y", "*", "(", "from:alpha", "@", "@server1", "", "'", "x" * 200, "移行"]
+        "value",
+        ["nobody", "x y", "*", "(", "from:alpha", "@", "@server9", "@server1@server1", "", "'", "x" * 200, "移行"],
     )
     def test_odd_senders(self, filled: Any, value: str) -> None:
         """Whatever is given for a sender, nobody's mail is found, or it is refused in words."""

@@ -143,7 +143,7 @@ class TestComplete:
 
     @pytest.mark.parametrize(
         "name",
-        commands_with_json(),
+        list(commands_with_json()),
     )
     def test_every_command_has_a_shape(self, name: str) -> None:
         """A command with --json says what it prints."""

@@ -275,11 +275,6 @@ class TestConvergence:
                 stamps = [one.stamp for one in changes if one.action == action and one.wire()["fields"]]
                 assert actions.last_stamp(connection, row["number"]) == max(stamps, default=None)
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="of two changes with the same stamp and status the one that comes first gives `status_at`; where a node was set"
-        " back and gave a stamp out twice, nodes stay apart on since when an action has its status, and do not see it",
-    )
     def test_one_stamp_at_two_times(self) -> None:
         """Two changes to the same status with the same stamp, made at different times, end the same in any order."""
         made = [change(IDS[0], "00000000001000-00000-a", {"text": "review", "status": "done"}, at) for at in (5, 9)]
@@ -591,11 +586,6 @@ class TestPages:
         only = actions.Filter(terms=parse_words("deploy script"))
         assert [one.number for _, one in actions.page(connection, only, 9)] == [often + 1]
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="queries have spaces between such characters, as the text of briefs is indexed; actions_text has the text of"
-        " actions as it is, without them, so that no such word finds an action",
-    )
     @pytest.mark.parametrize("typed", ["修理", "修理する", "する", "한국"])
     def test_words_of_scripts_without_spaces(self, connection: sqlite3.Connection, typed: str) -> None:
         """A part of a text in Japanese, Chinese or Korean finds the action that it is in."""
@@ -691,10 +681,6 @@ class TestNames:
             create(connection, f"0199a2b3-c4d0-7000-8000-{n:012d}", asker=asker)
         assert sorted(actions.askers_called(connection, name)) == found
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="askers_called looks between `alpha@` and `alphaA`, which without regard to case is `alphaa`; `_` is between too",
-    )
     def test_somebody_whose_name_goes_on_with_an_underscore(self, connection: sqlite3.Connection) -> None:
         """`alpha_2` is somebody else than `alpha`."""
         create(connection, asker="alpha_2@a")

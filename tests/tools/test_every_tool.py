@@ -38,8 +38,8 @@ PRIORITIES = "'low', 'normal', 'high' or 'urgent'"
 CURSOR = "Call without a cursor"
 ERRORS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("send", {"to": "charlie"}, ("title: is missing",)),
-    ("send", {"to": "charlie", "title": "\x00 \u202e"}, ("title", "at least 1")),
-    ("send", {"to": "charlie", "title": "x" * 201}, ("title", "at most 200")),
+    ("send", {"to": "charlie", "title": "\x00 \u202e"}, ("title", "must not be empty")),
+    ("send", {"to": "charlie", "title": "x" * 201}, ("title", "over the limit of 200")),
     ("send", {"to": 5, "title": "x"}, ("to", "valid string", "valid list")),
     ("send", {"title": "x"}, ("No recipient", "Name a callsign, an instance, @node or all")),
     ("send", {"title": "x", "to": [" ", ""]}, ("No recipient", "Name a callsign, an instance, @node or all")),
@@ -49,16 +49,16 @@ ERRORS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("send", {"title": "x", "to": "@server9"}, ("no node 'server9'", "Did you mean server")),
     ("send", {"title": "x", "to": "ch/arlie"}, ("not an address", "Use a callsign, an instance id, name@node")),
     ("send", {"title": "x", "to": [f"n{i}" for i in range(65)]}, ("limit of 64", "Use @node or all")),
-    ("send", {"title": "x", "to": "x" * 5000}, ("over 4096 characters", "Use `all` or @node")),
+    ("send", {"title": "x", "to": "x" * 9000}, ("over 8512 characters", "Use `all` or @node")),
     ("send", {"to": "charlie", "title": "x", "priority": "asap"}, ("priority", PRIORITIES)),
     ("send", {"to": "charlie", "title": "x", "due": "someday"}, ("'someday'", *DAY)),
     ("send", {"to": "charlie", "title": "x", "reply_to": "zzzz"}, (NO_BRIEF,)),
-    ("send", {"to": "charlie", "title": "x", "key": "k" * 201}, ("key", "at most 200 characters")),
+    ("send", {"to": "charlie", "title": "x", "key": "k" * 201}, ("key", "over the limit of 200 characters")),
     ("send", {"to": "charlie", "title": "other", "key": "k"}, ("already stands for brief", "Use a new key")),
     ("send", {"to": "charlie", "title": "x", "body": "y" * 2**19}, ("limit is 256 KiB", "Shorten it, or put")),
-    ("send", {"to": "charlie", "title": "x", "action": "y" * 501}, ("actions.0.text", "at most 500")),
-    ("send", {"to": "charlie", "title": "x", "action": [""]}, ("actions.0.text", "at least 1")),
-    ("send", {"to": "charlie", "title": "x", "action": ["y"] * 129}, ("actions", "at most 128")),
+    ("send", {"to": "charlie", "title": "x", "action": "y" * 501}, ("action.0.text", "over the limit of 500")),
+    ("send", {"to": "charlie", "title": "x", "action": [""]}, ("action.0.text", "must not be empty")),
+    ("send", {"to": "charlie", "title": "x", "action": ["y"] * 129}, ("action", "over the limit of 128")),
     ("send", {"to": "charlie", "title": "x", "action": [{"assignee": "me"}]}, ("text: is missing",)),
     ("send", {"to": "charlie", "title": "x", "action": [{"text": "y", "priority": "asap"}]}, (PRIORITIES,)),
     ("send", {"to": "charlie", "title": "x", "action": [{"text": "y", "due": "someday"}]}, ("'someday'", *DAY)),
@@ -95,14 +95,14 @@ ERRORS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("action_update", {"ref": 1, "assignee": "alpha, bravo"}, ("not one name", "Give one callsign")),
     ("action_update", {"ref": 1, "assignee": "@server2"}, ("'server2'", "Known names: alpha")),
     ("action_update", {"ref": 1, "due": "someday"}, DAY),
-    ("action_update", {"ref": 1, "text": ""}, ("text", "at least 1 character")),
-    ("action_update", {"ref": 1, "text": "\x1b"}, ("text", "at least 1")),
-    ("action_update", {"ref": 1, "note": "n" * 2001}, ("note", "at most 2000 characters")),
+    ("action_update", {"ref": 1, "text": ""}, ("text", "must not be empty")),
+    ("action_update", {"ref": 1, "text": "\x1b"}, ("text", "must not be empty")),
+    ("action_update", {"ref": 1, "note": "n" * 2001}, ("note", "over the limit of 2000 characters")),
     ("action_create", {}, ("text: is missing",)),
-    ("action_create", {"text": ""}, ("text", "at least 1 character")),
-    ("action_create", {"text": "\u202e"}, ("text", "at least 1")),
-    ("action_create", {"text": "t" * 501}, ("text", "at most 500 characters")),
-    ("action_create", {"text": "t", "note": "n" * 2001}, ("note", "at most 2000 characters")),
+    ("action_create", {"text": ""}, ("text", "must not be empty")),
+    ("action_create", {"text": "\u202e"}, ("text", "must not be empty")),
+    ("action_create", {"text": "t" * 501}, ("text", "over the limit of 500 characters")),
+    ("action_create", {"text": "t", "note": "n" * 2001}, ("note", "over the limit of 2000 characters")),
     ("action_create", {"text": "t", "assignee": "charly"}, ("'charly'", UNKNOWN)),
     ("action_create", {"text": "t", "assignee": "ch/arlie"}, ("not an address", "Use a callsign")),
     ("action_create", {"text": "t", "assignee": "charlie@server9"}, ("no node 'server9'", "Did you mean server")),
@@ -118,7 +118,7 @@ ERRORS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("action_list", {"overdue": "perhaps"}, ("overdue", "valid boolean")),
     ("action_list", {"text": "..."}, ("no word to look for", "Give at least one word")),
     ("action_list", {"text": "-x"}, ("no word to look for", "Give at least one word")),
-    ("action_list", {"text": "x" * 501}, ("text", "at most 500 characters")),
+    ("action_list", {"text": "x" * 501}, ("text", "over the limit of 500 characters")),
     ("action_list", {"text": "word " * 33}, ("limit of 32", "Look for fewer words")),
     ("action_list", {"cursor": "17"}, (CURSOR,)),
     ("action_list", {"limit": 101}, ("limit", "less than or equal to 100")),
@@ -135,7 +135,7 @@ ERRORS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("clean", {"apply": "maybe"}, ("apply", "valid boolean")),
     ("search", {}, ("nothing to search for", "Give a word, or a filter such as from:alpha or is:unread")),
     ("search", {"query": '"*"'}, ("nothing to search for", "Give a word")),
-    ("search", {"query": "x" * 501}, ("query", "at most 500 characters")),
+    ("search", {"query": "x" * 501}, ("query", "over the limit of 500 characters")),
     ("search", {"query": "a " * 33}, ("limit of 32", "Look for fewer words")),
     ("search", {"query": "is:new"}, ("is:new", "unread, read, starred, archived, current")),
     ("search", {"query": "before:ever"}, ("'ever' is not a day", "Write a day like 2026-12-31")),
@@ -180,12 +180,13 @@ async def test_each_error_of_each_tool_says_what_is_wrong_and_what_to_do(nodes: 
         await alpha("send", to="charlie", title="first", key="k", action="Look at it")
         await delta("send", to="instance3", title="between others")
         before = (await bravo("status")).splitlines()[1:4]
+        unclear = []
         for tool, arguments, says in ERRORS:
             error = await alpha.refused(tool, **arguments)
-            for words in says:
-                assert words in error, (tool, arguments, error)
-            assert error.endswith("."), error
-            assert not re.search(r"Traceback|nobody foresaw|The database failed|pydantic", error), error
+            if not (all(words in error for words in says) and error.endswith(".")):
+                unclear.append((tool, arguments, error))
+            assert not re.search(r"Traceback|nobody foresaw|The database failed|pydantic", error), (tool, arguments)
+        assert unclear == []
         for tool in TOOLS:
             assert "colour: " in await alpha.refused(tool, colour="red"), tool
         assert (await bravo("status")).splitlines()[1:4] == before

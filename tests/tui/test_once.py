@@ -47,7 +47,7 @@ async def test_many_briefs_are_cut(office: Office, send: Send) -> None:
 async def test_view_as_data(office: Office, send: Send) -> None:
     """The data can be dumped as JSON, and holds status, needs, inbox and roster."""
     await send("alpha", "bravo, charlie", "A title")
-    data = json.loads(json.dumps(await snapshot(office)))
+    data = json.loads((await snapshot(office)).model_dump_json())
     assert data["status"]["node"] == "server1"
     assert data["needs"][0] == "gateway down, mail waits"
     assert data["inbox"]["rows"][0]["title"] == "A title"

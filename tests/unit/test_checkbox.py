@@ -138,11 +138,6 @@ class TestItems:
             ActionItem(text="last"),
         ]
 
-    @pytest.mark.xfail(
-        strict=True,
-        reason="may_have_boxes wants the sign of the list, the box and a word on one line, with spaces and tabs between them:"
-        " these are found only where another line of the body has that",
-    )
     @pytest.mark.parametrize("body", ["-\n  [ ] Review", "- [ ] \n  Review", "- [ ] \u3000Review"])
     def test_that_take_a_second_look(self, body: str) -> None:
         """What begins on the line below, or behind a wide space, is an item, with or without others beside it."""

@@ -68,7 +68,7 @@ WHEN old.status <> new.status OR (old.text IS NULL) <> (new.text IS NULL) BEGIN
 END;
 
 CREATE VIRTUAL TABLE actions_text USING fts5 (
-    text, note, content = 'actions', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2'
+    text, note, content = '', tokenize = 'unicode61 remove_diacritics 2'
 );
 
 -- Every change ever made to an action, here or elsewhere: the history, and what nodes compare. `canonical` is the exact text
