@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 
 from claudemail.clock import day_of
-from claudemail.model.brief import MAX_ACTION_TEXT, Draft, Priority, invalid
+from claudemail.model.brief import MAX_ACTION_TEXT, Draft, Line, Priority, invalid
 from claudemail.model.due import expect_day
 from claudemail.tools.tool import Arguments, Call, Tool
 from claudemail.wording import listing, quoted, recipient_line
@@ -17,7 +17,7 @@ from claudemail.wording import listing, quoted, recipient_line
 class Asked(Arguments):
     """An action with more than its text."""
 
-    text: Annotated[str, Field(max_length=MAX_ACTION_TEXT)]
+    text: Annotated[Line, Field(min_length=1, max_length=MAX_ACTION_TEXT)]
     assignee: str | None = None
     priority: Priority = Priority.NORMAL
     due: str | None = None
