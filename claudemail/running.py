@@ -128,15 +128,19 @@ def _try_lock(file: int, kind: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
-def start(config: Config) -> None:
-    """Start a gateway that outlives this process, unless one is running. It does not wait for it to be ready."""
+def start(config: Config) -> int | None:
+    """Start a gateway that outlives this process, unless one is running. It does not wait for it to be ready.
+
+    Returns:
+        the process id of the gateway that was started; None if there was one.
+    """
     if is_held(config.state_dir):
-        return
+        return None
     os.makedirs(config.state_dir, mode=0o700, exist_ok=True)
     log = os.open(os.path.join(config.state_dir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.posix_spawn(
+        return os.posix_spawn(
             sys.executable,
             own_command("gateway", "--on-demand"),
             own_environment({"CLAUDEMAIL_NODE": config.node_id}),

@@ -260,11 +260,18 @@ def _start(settings: Config) -> None:
     Raises:
         GatewayUnavailable: it does not come.
     """
-    running.start(settings)
+    started = running.start(settings)
     deadline = time.monotonic() + _START_S
     while not _answers(running.socket_path(settings)):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or (started is not None and _has_ended(started)):
             raise GatewayUnavailable(
                 "The gateway does not start.", remedy=f"See {Path(settings.state_dir, running.LOG)}."
             )
         time.sleep(0.05)
+
+
+def _has_ended(child: int) -> bool:
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] == child
+    except ChildProcessError:
+        return True
