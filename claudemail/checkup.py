@@ -111,7 +111,6 @@ class Snapshot(Value):
     """Mailboxes of this node with unread mail and no live session."""
     disk_free: int
     """Bytes free where the database is."""
-    disk_size: int
 
 
 def examine(snapshot: Snapshot, limits: Thresholds) -> list[Finding]:

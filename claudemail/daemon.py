@@ -100,6 +100,7 @@ async def _serve(config: Config, mode: str, lock: int) -> int:
             log.info("ClaudeMail %s serves %s", __version__, config.node_id)
             work = [
                 end.start(_keep(office)),
+                end.start(_mirror(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(mode, end)),
             ]

@@ -50,7 +50,6 @@ async def checkup(desk: Desk) -> CheckupView:
             idle=_idle(directory, loads),
             mailboxes=_mailboxes(desk, connection, directory),
             disk_free=room.f_bavail * room.f_frsize,
-            disk_size=room.f_blocks * room.f_frsize,
         )
 
     findings = examine(await desk.mail.read(work), desk.config.checkup)

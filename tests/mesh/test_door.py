@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from claudemail import running
+from claudemail import __version__, running
 from claudemail.keys import NodeKey
 from claudemail.mesh import signing
 from claudemail.model.brief import SIGNED_AS, Brief, Draft, Sender, canonical
+from claudemail.model.greeting import Greeting
 from claudemail.model.ids import code_of, new_id
 from claudemail.model.parcel import Answer
 from claudemail.model.roster import Heartbeat
@@ -183,6 +184,20 @@ async def test_a_request_that_does_not_fit_is_turned_away(
     assert answer.status_code == status
     assert answer.json()["message"]
     assert (await knocker.deliver(knocker.parcel(1))).status_code == 200
+
+
+async def test_a_greeting_tells_who_answers(knocker: Knocker) -> None:
+    """Whoever has the key of a node is told the name, version and clock of the one that answers; nobody else is."""
+    answer = await knocker.post(b"", "/v1/greeting")
+    greeting = Greeting.model_validate_json(answer.content)
+    assert (greeting.node, greeting.version) == ("server2", __version__)
+    assert abs(greeting.at - time.time() * 1000) < 60_000
+    for headers in ({"signature": "sig1=:AAAA:"}, {"content-digest": "sha-256=:AAAA:"}):
+        refused = await knocker.post(b"", "/v1/greeting", **headers)
+        assert refused.status_code == 401
+        assert "server2" not in refused.text
+        assert __version__ not in refused.text
+    assert (await knocker.http.get("/v1/greeting")).status_code in (401, 405)
 
 
 async def test_heartbeats_carry_the_roster_both_ways(knocker: Knocker, there: Office) -> None:

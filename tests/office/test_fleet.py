@@ -61,6 +61,21 @@ async def test_a_session_whose_process_is_gone_is_away(office: Office) -> None:
     assert not (await presence(office, "alpha")).live
 
 
+async def test_last_activity_is_that_of_the_session(config: Config) -> None:
+    """A session is shown with when it last did something, on its own node and on others; an old lease does not count."""
+    wall = Wall()
+    async with await Office.open(config, wall=wall) as office:
+        before = await office.claim("alpha", "instance1", **HELD)
+        alpha = await office.claim("alpha", "instance1", **{**HELD, "holder": "next"})
+        wall.now += 60_000
+        await office.active(alpha)
+        wall.now += 60_000
+        await office.active(before)
+        assert (await presence(office, "alpha")).active_at == NOW + 60_000
+        told = (await office.transit.own_heartbeat("server2")).roster
+        assert [one.active_at for one in told if one.name == "alpha"] == [NOW + 60_000]
+
+
 async def test_a_callsign_beyond_the_pool_is_a_name(office: Office) -> None:
     """A session that took a name the config does not have can be written to, and stays a name after it left."""
     party = await office.claim("delta", "instance1", **HELD)

@@ -225,6 +225,30 @@ class TestReceipts:
             await office.shown(first, [result.number])
         assert await unread(office, second) == 1
 
+    async def test_being_told_is_a_receipt_of_its_own(self, office: Office, other: Office, carry: Carry) -> None:
+        """Who was told of mail is known to its sender, once; and reading it afterwards counts for more."""
+        result = await send(office, "charlie")
+        await carry(office, other)
+        charlie = await other.party("charlie")
+        await other.told(charlie)
+        await other.told(charlie)
+        assert await carry(other, office) == 1
+        assert await state(office, result.ref) == [("charlie", DeliveryState.NOTIFIED, None)]
+        assert await unread(other, charlie) == 1
+        await other.shown(charlie, [(await other.read(charlie, result.ref)).number])
+        await other.told(charlie)
+        assert await carry(other, office) == 1
+        assert await state(office, result.ref) == [("charlie", DeliveryState.READ, "charlie")]
+
+    async def test_a_session_that_lost_its_callsign_is_told_for_nobody(self, office: Office) -> None:
+        """What the former holder of a callsign is told is no news of the one who has it now."""
+        result = await send(office, "alpha")
+        first = await session(office, "alpha")
+        await office.claim("alpha", "instance1", **{**HELD, "holder": "h2"})
+        with pytest.raises(LeaseLost):
+            await office.told(first)
+        assert await state(office, result.ref) == [("alpha", DeliveryState.DELIVERED, None)]
+
     async def test_many_receipts_fit_into_requests(self, office: Office, other: Office, carry: Carry) -> None:
         """However many briefs are marked at once, no batch of receipts is larger than a request may be."""
         many = 10_000

@@ -17,6 +17,7 @@ from claudemail.config import Config
 from claudemail.errors import BriefTooLarge, InvalidInput, KeyReused, LeaseLost, NotFound, StoreForeign, UnknownName
 from claudemail.keys import verify
 from claudemail.model.brief import MAX_BRIEF_BYTES, SIGNED_AS, Draft, Priority, canonical
+from claudemail.model.query import Query
 from claudemail.model.receipt import DeliveryState
 from claudemail.model.roster import Heartbeat, Presence
 from claudemail.office import Office
@@ -324,5 +325,9 @@ class TestLeases:
             assert [(item.sender, item.count) for item in check.by_sender] == [("alpha (server1)", 1)]
             await office.shown(bravo, [(await office.read(bravo, sent.ref)).number])
             assert (await office.check(bravo)).unread == 0
+            for sender in ("alpha@server1", "@server1", "alpha"):
+                found = await office.search(bravo, Query(sender=sender))
+                assert [hit.row.ref for hit in found.hits] == [sent.ref]
+            assert (await office.search(bravo, Query(sender="alpha@box"))).hits == []
             view = await office.read(await office.party("alpha"), sent.ref)
             assert [(state.node, state.read_by) for state in view.recipients] == [("server1", "bravo")]

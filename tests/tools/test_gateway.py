@@ -73,15 +73,33 @@ async def test_a_gateway_that_is_asked_to_stop_ends_well(fleet: Fleet, connect: 
         assert "1 sent from here" in await alpha("status")
 
 
-def test_a_gateway_ends_when_its_folder_is_removed(fleet: Fleet) -> None:
-    """A gateway whose folder is no longer there does not stay behind and hold the port."""
+@pytest.mark.parametrize("gone", ["folder", "database"])
+def test_a_gateway_ends_when_its_mail_is_elsewhere(fleet: Fleet, gone: str) -> None:
+    """A gateway whose folder or database is no longer in its place does not stay behind and hold the port."""
     member = fleet["server1"]
     member.start()
     gateway = member.gateway
     assert gateway is not None
-    member.folder.rename(member.folder.with_name("elsewhere"))
+    path = member.folder if gone == "folder" else member.folder / "claudemail.db"
+    path.rename(path.with_name("elsewhere"))
     assert gateway.wait(timeout=30) == 0
     member.gateway = None
+
+
+async def test_a_gateway_keeps_the_mailbox_files(fleet: Fleet, connect: Connect) -> None:
+    """Mail and what becomes of it is in the mailbox files soon, without anybody asking for it."""
+    member = fleet["server1"]
+    member.start()
+    async with connect(member) as alpha:
+        ref = (await alpha("send", to="bravo", title="In a file", action="Look at it")).split()[1]
+        mailbox = member.folder / "mailbox"
+
+        def written() -> bool:
+            changes = mailbox / "actions" / "changes.jsonl"
+            return bool(list(mailbox.rglob(f"*-{ref}.md"))) and changes.exists() and "Look at it" in changes.read_text()
+
+        until(written, "the files are written")
+        assert "title: In a file" in next((mailbox / "inbox" / "bravo").rglob(f"*-{ref}.md")).read_text()
 
 
 async def test_a_changed_configuration_takes_effect_by_itself(fleet: Fleet, connect: Connect) -> None:
@@ -252,3 +270,19 @@ def test_a_line_that_is_none_of_the_protocols_does_not_end_a_session(fleet: Flee
         assert answer["result"]["serverInfo"]["name"] == "claudemail"
         process.stdin.close()
         assert process.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize("call", [b'{"jsonrpc":"2.0","id":"a-1",%s}', b'{%s,"jsonrpc":"2.0","id":"a-1"}'])
+def test_a_call_that_is_too_long_is_answered(fleet: Fleet, call: bytes) -> None:
+    """A call of many MiB, with its id at either end, gets an answer by which its caller knows that it was not done."""
+    fleet["server1"].start()
+    params = b'"method":"tools/call","params":{"name":"claudemail_check","arguments":{"x":"%s"}}' % (
+        b"x" * 5 * 1024 * 1024
+    )
+    with subprocess.Popen(
+        running.own_command("mcp"), env=fleet["server1"].environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        out, _ = process.communicate(call % params + b"\n", timeout=30)
+    [answer] = map(json.loads, out.splitlines())
+    assert answer["id"] == "a-1"
+    assert "bytes" in answer["error"]["message"]

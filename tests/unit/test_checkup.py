@@ -73,7 +73,7 @@ def snapshot(**fields: Any) -> Snapshot:
     well: dict[str, Any] = {
         "at": NOW, "today": TODAY.isoformat(), "version": "1.0", "gateway_running": True, "listen_error": None,
         "lanes": [lane()], "dead_letters": [], "overdue": [], "wip": [], "urgent": [], "loads": {}, "idle": [],
-        "mailboxes": [], "disk_free": ROOM, "disk_size": 2 * ROOM,
+        "mailboxes": [], "disk_free": ROOM,
     }  # fmt: skip
     return Snapshot(**{**well, **fields})
 
