@@ -16,14 +16,30 @@ INBOX = "mail://inbox"
 BRIEF = "mail://brief/{ref}"
 _BRIEF = re.compile(r"mail://brief/([A-Za-z0-9-]{1,40})")
 _KIND = "text/plain"
+_MOST_LISTED = 50
 
 
-def listed() -> types.ListResourcesResult:
-    """Return what a client is told of the resources."""
+async def listed(call: Call) -> types.ListResourcesResult:
+    """Return what a client is told of the resources: Claude Code lets a person point at none that is not in this list.
+
+    Raises:
+        StoreError: the database could not say.
+    """
     inbox = types.Resource(
         uri=INBOX, name="inbox", description="Your newest mail, one line each; marks nothing read", mime_type=_KIND
     )
-    return types.ListResourcesResult(resources=[inbox])
+    page = await call.office.inbox(call.party.mailboxes, limit=_MOST_LISTED)
+    briefs = [
+        types.Resource(
+            uri=BRIEF.format(ref=row.ref),
+            name=row.ref,
+            title=row.title,
+            description=f"Brief from {row.sender}; marks it read",
+            mime_type=_KIND,
+        )
+        for row in page.rows
+    ]
+    return types.ListResourcesResult(resources=[inbox, *briefs])
 
 
 def templates() -> types.ListResourceTemplatesResult:

@@ -104,7 +104,10 @@ class _Session:
     async def list_resources(
         self, _: ServerRequestContext[Any], __: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        return resources.listed()
+        try:
+            return await resources.listed(Call(self._office, self._party))
+        except ClaudeMailError as error:
+            raise MCPError(types.INTERNAL_ERROR, scrub(str(error))) from error
 
     async def list_resource_templates(
         self, _: ServerRequestContext[Any], __: types.PaginatedRequestParams | None

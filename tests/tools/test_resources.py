@@ -80,6 +80,22 @@ async def test_the_inbox_is_a_resource_that_marks_nothing_read(nodes: Fleet, con
         assert await text_of(alpha, "mail://inbox") == "No mail for alpha."
 
 
+async def test_the_newest_briefs_are_listed_so_that_one_can_be_pointed_at(nodes: Fleet, connect: Connect) -> None:
+    """Each brief of the inbox is listed by its ref, with its title, and what is listed can be read; up to 50 of them."""
+    async with connect(nodes["server1"]) as alpha, connect(nodes["server1"]) as bravo:
+        for number in range(51):
+            await alpha("send", to="bravo", title=f"brief {number}")
+        inbox, *briefs = (await bravo.client.list_resources()).resources
+        assert str(inbox.uri) == "mail://inbox"
+        assert [one.title for one in briefs] == [f"brief {number}" for number in range(50, 0, -1)]
+        newest = briefs[0]
+        assert (str(newest.uri), newest.description) == (
+            f"mail://brief/{newest.name}", "Brief from alpha (server1); marks it read"
+        )  # fmt: skip
+        assert f"Brief {newest.name} (51): brief 50" in await text_of(bravo, str(newest.uri))
+        assert "50 unread briefs" in await bravo("check")
+
+
 async def test_a_full_inbox_says_how_to_find_older_mail(node: Fleet, connect: Connect) -> None:
     """Of more than a page the newest are listed, with what finds the others."""
     async with connect(node["server1"]) as alpha, connect(node["server1"]) as bravo:
