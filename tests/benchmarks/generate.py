@@ -27,7 +27,8 @@ from claudemail.office import Office
 from claudemail.store import actions, text_index
 
 COUNT = 1_000_000
-CHUNK = 5_000
+CHUNK = 200
+"""In larger transactions SQLite walks its statement journal, which is in memory, again and again."""
 VOCABULARY = 20_000
 HERE = ("alpha", "bravo", "delta", "echo", "web", "operator")
 THERE = ("charlie", "foxtrot", "golf", "hotel", "india")

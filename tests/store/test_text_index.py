@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date
-from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -19,7 +18,7 @@ from claudemail.model.brief import Brief, Sender, canonical
 from claudemail.model.ids import code_of, new_id
 from claudemail.model.query import Query, Term, parse
 from claudemail.store import actions, briefs, entries, text_index
-from claudemail.store.database import MAIL
+from tests.store.conftest import opened
 
 TODAY = date(2026, 3, 24)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)
@@ -36,25 +35,6 @@ TEXTS = st.lists(st.sampled_from(VOCABULARY), max_size=6)
 WORDS = st.text("abcXYZ019éßłÆøñαΩбшЖأبجאבकखกขაბաբ漢字カナ한٣", min_size=1, max_size=8)
 SEPARATORS = st.sampled_from([" ", ", ", "-", "_", ".", "/", "(", "\n", "\u3000", "…", "\U0001f600"])
 CJK = st.text("漢字修理日本語のバグをカナ한국어", min_size=1, max_size=12)
-
-
-@cache
-def schema() -> bytes:
-    """Return an empty mail database."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        MAIL.prepare(connection)
-        for version in range(1, MAIL.version + 1):
-            connection.executescript(MAIL.text(version))
-        return connection.serialize()
-
-
-def opened() -> sqlite3.Connection:
-    """Return a new, empty mail database in memory; a copy, since examples need thousands."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    MAIL.prepare(connection)
-    connection.deserialize(schema())
-    return connection
 
 
 def sent(title: str, body: str, sender: str = "alpha", instance: str | None = None, node: str = "server1") -> Brief:
@@ -99,13 +79,6 @@ def found(connection: sqlite3.Connection, typed: str) -> list[int]:
     expression = text_index.expression(parse(typed, TODAY).terms, text_index.any_of([text_index.EVERY]))
     assert expression is not None
     return list(text_index.matches(connection, expression))
-
-
-@pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    """A new, empty mail database."""
-    with closing(opened()) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")

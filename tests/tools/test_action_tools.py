@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from claudemail.office import Office
 from claudemail.testing import Fleet, Member
 
@@ -41,20 +39,6 @@ def stand(answer: str) -> dict[str, str]:
 def ref_of(answer: str, text: str) -> str:
     """Return the ref of an action in an answer."""
     return next(match[1] for match in ACTION.finditer(answer) if match[3] == text)
-
-
-@pytest.fixture
-def nodes(fleet: Fleet) -> Fleet:
-    """A fleet whose two gateways run."""
-    fleet.start()
-    return fleet
-
-
-@pytest.fixture
-def node(fleet: Fleet) -> Fleet:
-    """A fleet of which only server1 runs."""
-    fleet["server1"].start()
-    return fleet
 
 
 async def history(member: Member, word: str) -> list[tuple[str, str, bool, dict[str, Any]]]:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from claudemail.keys import NodeKey
 from claudemail.model.action import SIGNED_AS as SIGNED_AS_CHANGE
 from claudemail.model.action import ActionFields, Change
@@ -154,20 +152,6 @@ def ref_of(answer: str) -> str:
     match = re.match(r"Accepted: (\w+) \(\d+\)", answer)
     assert match, answer
     return match[1]
-
-
-@pytest.fixture
-def nodes(fleet: Fleet) -> Fleet:
-    """A fleet whose two gateways run."""
-    fleet.start()
-    return fleet
-
-
-@pytest.fixture
-def node(fleet: Fleet) -> Fleet:
-    """A fleet of which only server1 runs."""
-    fleet["server1"].start()
-    return fleet
 
 
 async def test_each_error_of_each_tool_says_what_is_wrong_and_what_to_do(nodes: Fleet, connect: Connect) -> None:

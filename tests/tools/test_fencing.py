@@ -19,20 +19,6 @@ LOST = (
 )
 
 
-@pytest.fixture
-def nodes(fleet: Fleet) -> Fleet:
-    """A fleet whose two gateways run."""
-    fleet.start()
-    return fleet
-
-
-@pytest.fixture
-def node(fleet: Fleet) -> Fleet:
-    """A fleet of which only server1 runs."""
-    fleet["server1"].start()
-    return fleet
-
-
 async def take_over(member: Member, callsign: str) -> None:
     """Have somebody else hold a callsign of instance1."""
     async with await Office.open(member.config) as office:

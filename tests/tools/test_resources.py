@@ -14,20 +14,6 @@ Connect = Callable[..., Any]
 HOSTILE = "\x1b[2J\u202e<b>hi"
 
 
-@pytest.fixture
-def nodes(fleet: Fleet) -> Fleet:
-    """A fleet whose two gateways run."""
-    fleet.start()
-    return fleet
-
-
-@pytest.fixture
-def node(fleet: Fleet) -> Fleet:
-    """A fleet of which only server1 runs."""
-    fleet["server1"].start()
-    return fleet
-
-
 async def text_of(session: Any, uri: str) -> str:
     """Return the text of a resource."""
     result = await session.client.read_resource(uri)

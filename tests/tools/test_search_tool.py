@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from claudemail.testing import Fleet
 
 Connect = Callable[..., Any]
@@ -17,20 +15,6 @@ ODD = [
     "from:", 'from:"', "is:", "thread:", '"no end', "é", "日本", "a\x00b", "\u202e", "<b>", "\n\t", "+", "a+b", "rowid:1",
 ]  # fmt: skip
 HIT = re.compile(r'^- \w+ \(\d+\) "([^"]*)" from ', re.MULTILINE)
-
-
-@pytest.fixture
-def nodes(fleet: Fleet) -> Fleet:
-    """A fleet whose two gateways run."""
-    fleet.start()
-    return fleet
-
-
-@pytest.fixture
-def node(fleet: Fleet) -> Fleet:
-    """A fleet of which only server1 runs."""
-    fleet["server1"].start()
-    return fleet
 
 
 def ref_of(answer: str) -> str:

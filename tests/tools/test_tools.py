@@ -19,13 +19,6 @@ TOOLS = [
 READ_ONLY = {"check", "actions", "action_list", "status", "roster", "checkup", "waiting", "search"}
 
 
-@pytest.fixture
-def node(fleet: Fleet) -> Fleet:
-    """A fleet of which only server1 runs."""
-    fleet["server1"].start()
-    return fleet
-
-
 async def test_the_list_of_tools_is_small_and_says_which_only_look(node: Fleet, connect: Connect) -> None:
     """All tools are listed, under 12 KB together, each described, and marked when it changes nothing."""
     async with connect(node["server1"]) as alpha:

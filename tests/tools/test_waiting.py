@@ -7,25 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from claudemail.testing import Fleet
 
 Connect = Callable[..., Any]
-
-
-@pytest.fixture
-def nodes(fleet: Fleet) -> Fleet:
-    """A fleet whose two gateways run."""
-    fleet.start()
-    return fleet
-
-
-@pytest.fixture
-def node(fleet: Fleet) -> Fleet:
-    """A fleet of which only server1 runs."""
-    fleet["server1"].start()
-    return fleet
 
 
 def ref_of(answer: str) -> str:
