@@ -18,14 +18,11 @@ from claudemail.office.party import Party
 from claudemail.store import briefs, entries, stars, text_index
 from claudemail.text import scrub_line, shorten
 
-MOST_LOOKED_AT = 50_000
+MOST_LOOKED_AT = 10_000
 """How many briefs are looked at for filters that the full text does not have; then the rest is left to the next page."""
-_STEP = 500
+_LARGEST_STEP = 500
 _MOST_UNREAD = 1_000
 """Up to as many unread briefs are gone through one by one; of more, those with the words are looked at."""
-_SLACK_MS = 2 * 86_400_000
-_LONGEST_WAY_MS = 35 * 86_400_000
-"""A brief comes here at most this long after it was sent (and at most so much before, by clocks that differ)."""
 _BEFORE, _AFTER = 60, 100
 """How much of a body is shown around the first word that was found, in characters."""
 
@@ -76,9 +73,9 @@ def _candidates(connection: sqlite3.Connection, party: Party, query: Query, befo
     expression = text_index.expression(query.terms, _within(party, query))
     assert expression is not None
     if query.before is not None:
-        edge = briefs.accepted_from(connection, _start(query.before) + _LONGEST_WAY_MS)
+        edge = briefs.number_from(connection, _start(query.before), latest=True)
         before = edge if before is None else min(edge, before)
-    least = 0 if query.after is None else briefs.accepted_from(connection, _start(query.after) - _SLACK_MS)
+    least = 0 if query.after is None else briefs.number_from(connection, _start(query.after), latest=False)
     if query.thread is not None:
         row = find_for(connection, party, query.thread).row
         numbers, _ = briefs.thread(connection, row["thread"], party.reader_or_all, MOST_LOOKED_AT)
@@ -99,7 +96,7 @@ def _few_unread(connection: sqlite3.Connection, party: Party) -> Iterator[int] |
     counts, _ = entries.counts(connection, whose)
     if sum(counts.values()) > _MOST_UNREAD:
         return None
-    return (row.number for row in entries.page(connection, whose, unread=True, limit=_MOST_UNREAD))
+    return reversed(entries.unread_after(connection, whose, 0, _MOST_UNREAD))
 
 
 def _check_sender(connection: sqlite3.Connection, directory: Directory, sender: str) -> None:
@@ -135,19 +132,25 @@ def _word_of(name: str, node: str) -> str:
 
 
 def _those_that_fit(connection: sqlite3.Connection, expression: str, numbers: Iterator[int]) -> Iterator[int]:
-    while some := list(islice(numbers, _STEP)):
-        fit = text_index.among(connection, expression, some)
-        yield from (number for number in some if number in fit)
+    for some in _in_steps(numbers):
+        yield from text_index.among(connection, expression, some)
+
+
+def _in_steps(numbers: Iterator[int], first: int = 32) -> Iterator[list[int]]:
+    """Return numbers in lists, few at first: mostly they are enough."""
+    step = first
+    while some := list(islice(numbers, step)):
+        yield some
+        step = min(2 * step, _LARGEST_STEP)
 
 
 def _look(connection: sqlite3.Connection, party: Party, query: Query, candidates: Iterator[int], limit: int) -> _Found:
     """Look at candidates until one more than `limit` fits, or enough were looked at."""
     conditions, values = _conditions(party, query)
-    step = _STEP if conditions else limit + 1
     numbers: list[int] = []
     looked_at = 0
     last: int | None = None
-    while len(numbers) <= limit and looked_at < MOST_LOOKED_AT and (some := list(islice(candidates, step))):
+    for some in _in_steps(candidates, limit + 1):
         looked_at += len(some)
         last = some[-1]
         if conditions:
@@ -158,6 +161,8 @@ def _look(connection: sqlite3.Connection, party: Party, query: Query, candidates
             numbers += [row["number"] for row in rows]
         else:
             numbers += some
+        if len(numbers) > limit or looked_at >= MOST_LOOKED_AT:
+            break
     return _Found(numbers[: limit + 1], looked_at, last)
 
 

@@ -14,6 +14,8 @@ from claudemail.model.ids import CODE_LENGTH, REF_LENGTH, code_of
 from claudemail.model.views import InboxRow
 from claudemail.text import shorten
 
+_LONGEST_WAY_MS = 35 * 86_400_000
+"""A brief that was on its way for longer than mail is kept for has a clock behind it that was wrong; it widens no search."""
 ROW_COLUMNS = (
     "b.number, b.id, b.ref, b.title, b.sender, b.instance, b.node, b.verified, b.at, b.priority, b.actions AS actions"
 )
@@ -90,11 +92,21 @@ def sent_by(connection: sqlite3.Connection, node: str, name: str, before: int | 
     )
 
 
-def accepted_from(connection: sqlite3.Connection, at: int) -> int:
-    """Return about which number was the first to be accepted at a time (Unix milliseconds) or later.
+def number_from(connection: sqlite3.Connection, at: int, *, latest: bool) -> int:
+    """Return from which number on briefs are from a time (Unix milliseconds) or later.
 
-    Numbers grow with the time of acceptance, but for clocks that were set back.
+    With `latest`, none from here on is from before; else, none before this is from later. Between the two lie those that were
+    longer on their way than others; and all of this holds but for clocks that were set back.
     """
+    row = connection.execute(
+        "SELECT value FROM meta WHERE key = ?", ("longest_way_ms" if latest else "longest_ahead_ms",)
+    ).fetchone()
+    edge = 0 if row is None else min(int(row["value"]), _LONGEST_WAY_MS)
+    return _accepted_from(connection, at + edge if latest else at - edge)
+
+
+def _accepted_from(connection: sqlite3.Connection, at: int) -> int:
+    """Return which number was the first to be accepted at a time or later: numbers grow with the time of acceptance."""
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM briefs").fetchone()
     low, high = 1, last + 1
     while low < high:

@@ -220,15 +220,15 @@ def oldest_unread_of(connection: sqlite3.Connection, priority: Priority, limit: 
     return rows_of(connection, sorted(numbers)[:limit], None)
 
 
-def unread_after(connection: sqlite3.Connection, mailboxes: Sequence[str], number: int, limit: int) -> list[int]:
-    """Return the latest unread briefs in these mailboxes with numbers above one, up to `limit`, oldest first."""
+def unread_after(connection: sqlite3.Connection, mailboxes: Sequence[str] | None, number: int, limit: int) -> list[int]:
+    """Return the latest unread briefs in these mailboxes (None: all) with numbers above one, up to `limit`, oldest first."""
     walks = [
         connection.execute(
             f"SELECT e.brief FROM entries e {index} WHERE e.mailbox = ? AND e.brief > ? AND {condition}"
             " ORDER BY e.brief DESC LIMIT ?",
             (mailbox, number, limit),
         )
-        for mailbox in mailboxes
+        for mailbox in (mailboxes_of(connection) if mailboxes is None else mailboxes)
         for index, condition in _UNREAD_WALKS
     ]
     return sorted({row["brief"] for walk in walks for row in walk})[-limit:]

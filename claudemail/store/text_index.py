@@ -24,6 +24,7 @@ _JOIN = "э"
 EVERY = f"{_CODE}a"
 """The word that every brief has."""
 _NOBODY = "ю"
+_LONGEST_WALK = 20_000
 _NO_NAME = re.compile("[^a-z0-9_-]")
 _SAFE = str.maketrans({"-": "ъ", "_": "ь"})
 """The tokenizer cuts at - and _; names must stay whole. Names are ASCII, so these letters stand for nothing else."""
@@ -133,13 +134,29 @@ def matches(connection: sqlite3.Connection, query: str, *, least: int = 0, befor
     return (row[0] for row in rows)
 
 
-def among(connection: sqlite3.Connection, query: str, numbers: Sequence[int]) -> set[int]:
-    """Return which of these briefs a query fits."""
+def among(connection: sqlite3.Connection, query: str, numbers: Sequence[int]) -> list[int]:
+    """Return which of these briefs a query fits; both newest first.
+
+    To walk all that fits between the first and the last takes 0.5 us each, to ask for one brief up to 500 us: only where
+    they lie far apart are those asked for that the walk did not come to.
+    """
+    wanted = set(numbers)
+    found: list[int] = []
+    for walked, number in enumerate(matches(connection, query, least=numbers[-1], before=numbers[0] + 1)):
+        if number in wanted:
+            found.append(number)
+        if walked >= _LONGEST_WALK:
+            return found + _one_by_one(connection, query, [rest for rest in numbers if rest < number])
+    return found
+
+
+def _one_by_one(connection: sqlite3.Connection, query: str, numbers: Sequence[int]) -> list[int]:
     marks = ", ".join("?" * len(numbers))
     rows = connection.execute(
-        f"SELECT rowid FROM briefs_text WHERE briefs_text MATCH ? AND rowid IN ({marks})", (query, *numbers)
+        f"SELECT rowid FROM briefs_text WHERE briefs_text MATCH ? AND rowid IN ({marks}) ORDER BY rowid DESC",
+        (query, *numbers),
     )
-    return {row[0] for row in rows}
+    return [row[0] for row in rows]
 
 
 def expression(terms: Sequence[Term], within: str | None = None) -> str | None:

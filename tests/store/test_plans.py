@@ -108,7 +108,7 @@ def _receipt() -> Receipt:
         (lambda c: briefs.thread(c, new_id(1), READER, 9), "SEARCH b USING INDEX briefs_by_thread (thread=?)"),
         (lambda c: list(briefs.sent_by(c, "server1", "alpha", None)),
          "SEARCH briefs USING INDEX briefs_by_sender (node=? AND sender=? AND number<?)"),
-        (lambda c: briefs.accepted_from(c, 1), "SEARCH briefs USING INTEGER PRIMARY KEY (rowid>?)"),
+        (lambda c: briefs.number_from(c, 1, latest=True), "SEARCH briefs USING INTEGER PRIMARY KEY (rowid>?)"),
         (lambda c: _listed(c, actions.Filter()),
          "SEARCH actions USING INDEX actions_pressing (status=?)"),
         (lambda c: _listed(c, actions.Filter(), "p/1/2026-12-01/7"),

@@ -137,7 +137,7 @@ class TestAnyText:
         numbers = list(text_index.matches(connection, expression))
         assert set(numbers) <= {1, 2, 3}
         assert numbers == sorted(numbers, reverse=True)
-        assert text_index.among(connection, expression, [2, 3, 4]) == set(numbers) & {2, 3}
+        assert text_index.among(connection, expression, [4, 3, 2]) == [number for number in numbers if number in (3, 2)]
         assert list(text_index.matches(connection, expression, least=2, before=3)) == [2] * (2 in numbers)
         alone = text_index.expression(terms)
         if alone is not None:
@@ -329,6 +329,18 @@ class TestNames:
         deliver(connection, sent(" ".join(words), " ".join(words)), "alpha")
         assert list(text_index.matches(connection, text_index.any_of(words))) == []
         assert found(connection, words[0]) == [1]
+
+
+def test_briefs_that_lie_far_apart_are_found_among_others(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the briefs asked for, those that fit are found, however many others between them fit as well."""
+    monkeypatch.setattr(text_index, "_LONGEST_WALK", 10)
+    for number in range(50):
+        deliver(connection, sent("t", "odd" if number % 2 else "even"))
+    query = text_index.expression([Term(words="odd")], text_index.any_of([text_index.EVERY]))
+    assert query is not None
+    assert text_index.among(connection, query, [50, 47, 46, 31, 4, 2, 1]) == [50, 46, 4, 2]
 
 
 class TestUpkeep:

@@ -99,6 +99,21 @@ SELECT b.number, searchable(b.title), searchable(json_extract(b.canonical, '$.bo
        who(b.sender, b.instance, b.node, (SELECT group_concat(mailbox) FROM entries WHERE brief = b.number))
 FROM briefs b;
 
+-- How long after it was sent, and by clocks that differ how long before, a brief ever came here, at most: who looks for the
+-- briefs of a day need not look at those that came later than this.
+CREATE TRIGGER briefs_long_on_their_way AFTER INSERT ON briefs
+WHEN new.accepted_at - new.at > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'longest_way_ms'), 0) BEGIN
+    INSERT INTO meta VALUES ('longest_way_ms', new.accepted_at - new.at) ON CONFLICT DO UPDATE SET value = excluded.value;
+END;
+CREATE TRIGGER briefs_ahead_of_time AFTER INSERT ON briefs
+WHEN new.at - new.accepted_at > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'longest_ahead_ms'), 0) BEGIN
+    INSERT INTO meta VALUES ('longest_ahead_ms', new.at - new.accepted_at) ON CONFLICT DO UPDATE SET value = excluded.value;
+END;
+INSERT INTO meta SELECT 'longest_way_ms', max(accepted_at - at) FROM briefs HAVING max(accepted_at - at) > 0
+ON CONFLICT DO UPDATE SET value = excluded.value;
+INSERT INTO meta SELECT 'longest_ahead_ms', max(at - accepted_at) FROM briefs HAVING max(at - accepted_at) > 0
+ON CONFLICT DO UPDATE SET value = excluded.value;
+
 -- Briefs whose files in the mailbox folder are not as they should be. `mark` is another with every change, so that one made
 -- while a file is being written is not forgotten.
 CREATE TABLE unmirrored (
