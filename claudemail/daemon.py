@@ -14,11 +14,11 @@ from typing import Any
 
 from claudemail import __version__
 from claudemail.clock import wall_ms
-from claudemail.config import Config, config_state
-from claudemail.errors import MirrorError, StoreError
+from claudemail.config import Config, config_state, load
+from claudemail.errors import ConfigError, MirrorError, StoreError
 from claudemail.mesh.mesh import Mesh
 from claudemail.office import Office
-from claudemail.running import ON_DEMAND, Notice, is_ours, remove_notice, socket_path, write_notice
+from claudemail.running import ON_DEMAND, Notice, is_ours, own_command, remove_notice, socket_path, write_notice
 from claudemail.tools.connection import listen
 
 log = logging.getLogger(__name__)
@@ -45,11 +45,19 @@ def run(config: Config, mode: str, lock: int) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("mcp").setLevel(logging.WARNING)
+    end = _End()
     try:
-        return asyncio.run(_serve(config, mode, lock))
+        code = asyncio.run(_serve(config, mode, lock, end))
     finally:
         remove_notice(config.state_dir)
-        os.close(lock)
+    if end.again:
+        # The same process, so that a service manager sees no end, and anew, so that nothing of the old config is left. It
+        # keeps the lock, or whoever is waiting for a gateway would start another.
+        os.set_inheritable(lock, True)
+        demand = ["--on-demand"] if mode == ON_DEMAND else []
+        os.execv(sys.executable, own_command("gateway", *demand, "--lock", str(lock)))
+    os.close(lock)
+    return code
 
 
 class _End:
@@ -58,10 +66,13 @@ class _End:
     def __init__(self) -> None:
         self._asked = asyncio.Event()
         self._code = 0
+        self.again = False
+        """Whether another is to run in this one's place."""
 
-    def ask(self, code: int = 0) -> None:
+    def ask(self, code: int = 0, *, again: bool = False) -> None:
         """Have the gateway end."""
         self._code = max(self._code, code)
+        self.again = again and not self._asked.is_set()
         self._asked.set()
 
     async def wait(self) -> int:
@@ -86,8 +97,7 @@ class _End:
         return task
 
 
-async def _serve(config: Config, mode: str, lock: int) -> int:
-    end = _End()
+async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.ask)
@@ -144,15 +154,29 @@ async def _watch_files(config: Config, office: Office, lock: int) -> None:
 
 
 async def _watch_config(mode: str, end: _End) -> None:
-    """Notice that the config was changed: a gateway that a session started makes way for one that knows the new one."""
+    """Notice that the config was changed, and begin anew with it.
+
+    One that cannot be used may be half written, or the work of a hurried moment: a gateway in the foreground goes on with the
+    old one, and one that was started on demand ends, since whoever needs it next is told what is wrong.
+    """
     before = config_state(os.environ)
-    while config_state(os.environ) == before:  # noqa: ASYNC110 - no event tells of it
+    while True:
         await asyncio.sleep(_LOOK_EVERY_S)
-    if mode == ON_DEMAND:
-        log.info("the config has changed; the next session starts a gateway that knows it")
-        end.ask()
-    else:
-        log.warning("the config has changed; restart this gateway to have it take effect")
+        now = config_state(os.environ)
+        if now == before:
+            continue
+        before = now
+        try:
+            if now is None:
+                raise ConfigError("The config file is gone.")
+            load(os.environ)
+        except ConfigError as error:
+            log.warning("the config has changed and cannot be used: %s", error.message)
+            if mode == ON_DEMAND:
+                end.ask()
+        else:
+            log.info("the config has changed: beginning anew with it")
+            end.ask(again=True)
 
 
 async def _mirror(office: Office) -> None:

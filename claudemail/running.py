@@ -88,12 +88,23 @@ def is_ours(state_dir: str, lock: int) -> bool:
         return False
 
 
-def take_lock(state_dir: str, mode: str) -> int | None:
+def take_lock(state_dir: str, mode: str, held: int | None = None) -> int | None:
     """Return this node's gateway lock, held until the process ends; None when another gateway holds it.
 
     One that a person or a service manager runs in the foreground takes over from one that was started on demand.
+
+    Args:
+        state_dir: the node's folder.
+        mode: how this gateway is run.
+        held: a lock that this process has already, from before it began anew; it is kept if it is this node's.
     """
     os.makedirs(state_dir, mode=0o700, exist_ok=True)
+    if held is not None:
+        os.set_inheritable(held, False)
+        if is_ours(state_dir, held):
+            write_notice(state_dir, Notice(os.getpid(), mode, None, None))
+            return held
+        os.close(held)
     file = os.open(os.path.join(state_dir, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + _HAND_OVER_S
     asked = False

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 @click.command(epilog=examples("claudemail gateway", "claudemail gateway run"))
 @click.argument("what", default="run", required=False, metavar="[run]")
 @click.option("--on-demand", is_flag=True, hidden=True)
-def command(what: str, on_demand: bool) -> int:
+@click.option("--lock", "held", type=int, hidden=True, help="The lock that it has from the gateway that it was.")
+def command(what: str, on_demand: bool, held: int | None) -> int:
     """Run this node's gateway.
 
     It stays in the foreground until it is stopped, and takes over from one that was started on demand. Stopping it loses no mail.
@@ -27,7 +28,7 @@ def command(what: str, on_demand: bool) -> int:
 
     settings = config.load()
     mode = running.ON_DEMAND if on_demand else running.FOREGROUND
-    lock = running.take_lock(settings.state_dir, mode)
+    lock = running.take_lock(settings.state_dir, mode, held)
     if lock is None:
         return _running_already(settings, on_demand=on_demand)
     # Only now: of many that sessions start at once, one wins, and the others need not load half a second of modules.
