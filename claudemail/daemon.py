@@ -55,7 +55,7 @@ def run(config: Config, mode: str, lock: int) -> int:
         # keeps the lock, or whoever is waiting for a gateway would start another.
         os.set_inheritable(lock, True)
         demand = ["--on-demand"] if mode == ON_DEMAND else []
-        os.execv(sys.executable, own_command("gateway", *demand, "--lock", str(lock)))
+        os.execv(sys.executable, own_command("gateway", *demand, "--lock", str(lock)))  # noqa: S606
     os.close(lock)
     return code
 

@@ -104,7 +104,9 @@ async def test_a_gateway_keeps_the_mailbox_files(fleet: Fleet, connect: Connect)
 
 
 @pytest.mark.parametrize("foreground", [False, True])
-async def test_a_changed_configuration_takes_effect_by_itself(fleet: Fleet, connect: Connect, foreground: bool) -> None:
+async def test_a_changed_configuration_takes_effect_by_itself(
+    fleet: Fleet, connect: Connect, *, foreground: bool
+) -> None:
     """A gateway begins anew, as the same process, when the config is changed; the session goes on as the new one says."""
     member = fleet["server1"]
     if foreground:
