@@ -28,15 +28,23 @@ RESERVED = (OPERATOR, "all", "me")
 class Node:
     """A server: its id, the address peers reach it at, and the public key it signs with (None: not known)."""
 
-    __slots__ = ("bind", "id", "ip", "port", "public_key")
+    __slots__ = ("bind", "id", "ip", "port", "previous_keys", "public_key")
 
     def __init__(
-        self, id: str, ip: str, port: int = DEFAULT_PORT, public_key: str | None = None, bind: str | None = None
+        self,
+        id: str,
+        ip: str,
+        port: int = DEFAULT_PORT,
+        public_key: str | None = None,
+        bind: str | None = None,
+        previous_keys: tuple[str, ...] = (),
     ) -> None:
         self.id = id
         self.ip = ip
         self.port = port
         self.public_key = public_key
+        self.previous_keys = previous_keys
+        """Keys that it had before, oldest first: what it signed with them stays verified, and nothing else."""
         self.bind = bind or ip
 
     @property
@@ -117,6 +125,7 @@ class Config:
         allow_unsigned: bool | None = None,
         checkup: Thresholds | None = None,
         path: str | None = None,
+        state: tuple[str, int, int] | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
         self.node_id = node_id
@@ -136,6 +145,8 @@ class Config:
         self.checkup = checkup or Thresholds()
         self.path = path
         """The file it was read from; None when there is none."""
+        self.state = state
+        """What `config_state` said just before it was read."""
         self.warnings = warnings
 
     @property
@@ -165,6 +176,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         ConfigError: the file cannot be read, has mistakes (all of them are named), or does not tell which node this is.
     """
     environ = os.environ if environ is None else environ
+    state = config_state(environ)
     path = find(environ)
     if path is None:
         return standalone(environ.get(NODE_ENV))
@@ -173,7 +185,9 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The config file {path} cannot be read: {error}.") from error
-    return parse(text, path, environ)
+    config = parse(text, path, environ)
+    config.state = state
+    return config
 
 
 def find(environ: Mapping[str, str]) -> str | None:

@@ -15,7 +15,7 @@ KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
     "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "checkup",
 )  # fmt: skip
-NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind")
+NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "previous_keys", "bind")
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
 NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, at most 64"
 _MAX_SIGNATURE = 200
@@ -23,6 +23,7 @@ _MIN_INTERVAL_MS, _MAX_INTERVAL_MS = 10, 86_400_000
 _MAX_PORT = 65_535
 _LONGEST_LABEL = 63
 _MAX_THRESHOLD = 1_000_000
+MOST_PREVIOUS_KEYS = 16
 
 
 class Checker:
@@ -94,7 +95,14 @@ class Checker:
         bind = item.get("bind")
         if bind is not None:
             self._expect(f"{key}.bind", bind, _is_host(bind), "an IP address to listen on")
-        return Node(name, str(ip), port if _is_whole(port, 1, _MAX_PORT) else 0, public_key, bind) if name else None
+        previous = self._previous_keys(f"{key}.previous_keys", item.get("previous_keys", []))
+        number = port if _is_whole(port, 1, _MAX_PORT) else 0
+        return Node(name, str(ip), number, public_key, bind, previous) if name else None
+
+    def _previous_keys(self, key: str, data: object) -> tuple[str, ...]:
+        fits = isinstance(data, list) and len(data) <= MOST_PREVIOUS_KEYS and all(map(_is_public_key, data))
+        self._expect(key, data, fits, f"a list of at most {MOST_PREVIOUS_KEYS} public keys")
+        return tuple(data) if fits and isinstance(data, list) else ()
 
     def _instances(self, data: object, nodes: tuple[Node, ...]) -> tuple[Instance, ...]:
         if not isinstance(data, list):

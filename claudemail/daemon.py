@@ -112,7 +112,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_keep(office)),
                 end.start(_mirror(office)),
                 end.start(_watch_files(config, office, lock)),
-                end.start(_watch_config(mode, end)),
+                end.start(_watch_config(config, mode, end)),
             ]
             if config.peers:
                 work.append(end.start(mesh.run(partial(_listening, config, notice))))
@@ -153,13 +153,13 @@ async def _watch_files(config: Config, office: Office, lock: int) -> None:
     os._exit(0)
 
 
-async def _watch_config(mode: str, end: _End) -> None:
+async def _watch_config(config: Config, mode: str, end: _End) -> None:
     """Notice that the config was changed, and begin anew with it.
 
     One that cannot be used may be half written, or the work of a hurried moment: a gateway in the foreground goes on with the
     old one, and one that was started on demand ends, since whoever needs it next is told what is wrong.
     """
-    before = config_state(os.environ)
+    before = config.state
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         now = config_state(os.environ)
