@@ -86,21 +86,21 @@ class Checker:
         self._unknown_keys(f"{key}.", item, NODE_KEYS)
         name = self._name(f"{key}.id", item.get("id"))
         ip = item.get("ip")
-        self._expect(f"{key}.ip", ip, _is_host(ip), "an IP address or host name")
+        self._expect(f"{key}.ip", ip, is_host(ip), "an IP address or host name")
         port = item.get("gateway_port", DEFAULT_PORT)
         self._expect(f"{key}.gateway_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}")
         public_key = item.get("public_key")
         if public_key is not None:
-            self._expect(f"{key}.public_key", public_key, _is_public_key(public_key), "ed25519: and 32 bytes in base64")
+            self._expect(f"{key}.public_key", public_key, is_public_key(public_key), "ed25519: and 32 bytes in base64")
         bind = item.get("bind")
         if bind is not None:
-            self._expect(f"{key}.bind", bind, _is_host(bind), "an IP address to listen on")
+            self._expect(f"{key}.bind", bind, is_host(bind), "an IP address to listen on")
         previous = self._previous_keys(f"{key}.previous_keys", item.get("previous_keys", []))
         number = port if _is_whole(port, 1, _MAX_PORT) else 0
         return Node(name, str(ip), number, public_key, bind, previous) if name else None
 
     def _previous_keys(self, key: str, data: object) -> tuple[str, ...]:
-        fits = isinstance(data, list) and len(data) <= MOST_PREVIOUS_KEYS and all(map(_is_public_key, data))
+        fits = isinstance(data, list) and len(data) <= MOST_PREVIOUS_KEYS and all(map(is_public_key, data))
         self._expect(key, data, fits, f"a list of at most {MOST_PREVIOUS_KEYS} public keys")
         return tuple(data) if fits and isinstance(data, list) else ()
 
@@ -217,7 +217,8 @@ def _is_whole(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _is_host(value: object) -> bool:
+def is_host(value: object) -> bool:
+    """Return whether `value` is an IP address or may be a host name."""
     return (
         isinstance(value, str)
         and 0 < len(value) < 254
@@ -227,7 +228,8 @@ def _is_host(value: object) -> bool:
     )
 
 
-def _is_public_key(value: object) -> bool:
+def is_public_key(value: object) -> bool:
+    """Return whether `value` is a public key as `claudemail keys` prints it."""
     try:
         return (
             isinstance(value, str)

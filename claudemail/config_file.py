@@ -12,7 +12,6 @@ import json
 import os
 import re
 import stat
-from json.decoder import scanstring
 
 from claudemail.config import NODE_ENV, Config, parse
 from claudemail.config_check import MOST_PREVIOUS_KEYS
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 COPY = ".bak"
 """What the name of the copy ends in."""
 _SPACE = re.compile(r"[ \t\n\r]*")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SCALAR = re.compile(r"[^ \t\n\r,\]}]+")
 _BOM = b"\xef\xbb\xbf"
 
@@ -105,7 +105,12 @@ def _dumped(value: object) -> str:
 
 
 def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
+    return _matched(_SPACE, text, at)
+
+
+def _matched(pattern: re.Pattern[str], text: str, at: int) -> int:
+    """Return where what a pattern finds at a place ends."""
+    found = pattern.match(text, at)
     assert found is not None
     return found.end()
 
@@ -113,14 +118,10 @@ def _skip(text: str, at: int) -> int:
 def _scan(text: str, at: int) -> _Value:
     """Return the value that begins at a place of a text that is known to be JSON."""
     value = _Value(at)
-    if text[at] == '"':
-        value.end = scanstring(text, at + 1)[1]
-    elif text[at] in "[{":
+    if text[at] in "[{":
         _scan_inside(text, value, named=text[at] == "{")
     else:
-        found = _SCALAR.match(text, at)
-        assert found is not None
-        value.end = found.end()
+        value.end = _matched(_STRING if text[at] == '"' else _SCALAR, text, at)
     return value
 
 
@@ -128,8 +129,9 @@ def _scan_inside(text: str, value: _Value, *, named: bool) -> None:
     at = value.first = _skip(text, value.start + 1)
     while text[at] not in "]}":
         if named:
-            name, at = scanstring(text, at + 1)
-            at = _skip(text, _skip(text, at) + 1)
+            end = _matched(_STRING, text, at)
+            name = json.loads(text[at:end])
+            at = _skip(text, _skip(text, end) + 1)
         inner = _scan(text, at)
         if named:
             value.members.append((name, inner))
@@ -202,30 +204,32 @@ def create(path: str, data: Mapping[str, object], *, node_id: str) -> Config:
 
 def add_node(config: Config, node: Mapping[str, object], instances: Sequence[Mapping[str, object]]) -> Config:
     """Add a node with its instances to the config file, unless a node of that name is there. Returns and raises as `edit`."""
+    return edit(config, lambda document: put_node(document, node, instances))
 
-    def change(document: Document) -> None:
-        if any(known["id"].lower() == str(node["id"]).lower() for known in document.data["nodes"]):
-            return
-        document.append("nodes", node)
-        for instance in instances:
-            document.append("instances", instance)
 
-    return edit(config, change)
+def put_node(document: Document, node: Mapping[str, object], instances: Sequence[Mapping[str, object]]) -> None:
+    """Put a node with its instances into a config, unless a node of that name is there."""
+    if any(known["id"].lower() == str(node["id"]).lower() for known in document.data["nodes"]):
+        return
+    document.append("nodes", node)
+    for instance in instances:
+        document.append("instances", instance)
 
 
 def give_key(config: Config, node_id: str, public_key: str) -> Config:
     """Put the public key of a node that has none into the config file. Returns and raises as `edit`."""
+    return edit(config, lambda document: put_key(document, node_id, public_key))
 
-    def change(document: Document) -> None:
-        place = _place(document, node_id)
-        if place is not None and document.data["nodes"][place].get("public_key") is None:
-            document.set(("nodes", place), "public_key", public_key)
 
-    return edit(config, change)
+def put_key(document: Document, node_id: str, public_key: str) -> None:
+    """Put the public key of a node that has none into a config."""
+    place = _place(document, node_id)
+    if place is not None and document.data["nodes"][place].get("public_key") is None:
+        document.set(("nodes", place), "public_key", public_key)
 
 
 def replace_key(config: Config, node_id: str, old: str, new: str) -> Config:
-    """Put a new public key of a node in the place of the old one, which goes to its previous keys. Returns and raises as `edit`."""
+    """Put a node's new public key in the place of the old one, which joins its previous keys. Returns and raises as `edit`."""
 
     def change(document: Document) -> None:
         place = _place(document, node_id)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from claudemail import __version__
 from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state, load
 from claudemail.errors import ConfigError, MirrorError, StoreError
-from claudemail.mesh.mesh import Mesh
+from claudemail.mesh.mesh import Listening, Mesh
 from claudemail.office import Office
 from claudemail.running import ON_DEMAND, Notice, is_ours, own_command, remove_notice, socket_path, write_notice
 from claudemail.tools.connection import listen
@@ -113,9 +113,10 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_mirror(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
+                end.start(_settle(office)),
             ]
-            if config.peers:
-                work.append(end.start(mesh.run(partial(_listening, config, notice))))
+            if config.path is not None:
+                work.append(end.start(_mesh(office, mesh, partial(_listening, config, notice))))
             unsubscribe = office.subscribe(mesh.nudge)
             try:
                 code = await end.wait()
@@ -126,6 +127,41 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 await asyncio.wait(work)
     log.info("stopped")
     return code
+
+
+async def _mesh(office: Office, mesh: Mesh, listening: Listening) -> None:
+    """Run the mesh. A node without peers listens to nobody until it has invited somebody."""
+    if not office.config.peers:
+        async for _ in _changes(office):
+            if await office.is_inviting():
+                break
+    await mesh.run(listening)
+
+
+async def _settle(office: Office) -> None:
+    """Go on with changes of keys and of the config file, whenever the mail changes, and now and then try again what failed."""
+    tried = -_TIDY_EVERY_S
+    async for _ in _changes(office):
+        now = time.monotonic()
+        again = now - tried >= _TIDY_EVERY_S
+        tried = now if again else tried
+        try:
+            await office.settle(again=again)
+        except (ConfigError, StoreError) as error:
+            log.warning("%s", error)
+
+
+async def _changes(office: Office) -> AsyncIterator[None]:
+    """Yield at once, and then after every change of the mail, several in one."""
+    changed = asyncio.Event()
+    unsubscribe = office.subscribe(changed.set)
+    try:
+        while True:
+            yield
+            await changed.wait()
+            changed.clear()
+    finally:
+        unsubscribe()
 
 
 def _listening(config: Config, notice: Notice, address: str | None, error: str | None) -> None:

@@ -80,7 +80,10 @@ def shapes() -> dict[str, dict[str, Any]]:
         "restore": views.RestoreView,
         "rebuild database": views.RebuildView,
         "rebuild files": views.FilesView,
+        "invite": views.InviteView,
+        "join": views.JoinView,
         "keys": views.KeyView,
+        "keys rotate": views.KeyView,
         "console": views.ConsoleView,
     }
     found = {name: model.model_json_schema(mode="serialization") for name, model in models.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import httpx
@@ -22,9 +23,11 @@ from claudemail.text import shorten
 PARCELS = "/v1/parcels"
 HEARTBEAT = "/v1/heartbeat"
 GREETING = "/v1/greeting"
+JOIN = "/v1/join"
 _TIMEOUT = httpx.Timeout(15, connect=5, pool=None)
 _WHOLE_S = 30.0
 _CONFLICT = 409
+_UNKNOWN_KEY = 401
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -41,9 +44,14 @@ class PeerBusy(PeerRefused):
 class MeshClient:
     """Calls peers as this node."""
 
-    def __init__(self, node: str, key: NodeKey, wall: WallClock) -> None:
+    def __init__(
+        self, node: str, key: NodeKey, wall: WallClock, *, keys: Callable[[], Sequence[NodeKey]] | None = None
+    ) -> None:
+        """Sign with `key`; where a peer refuses that, with others of `keys`: it may have heard of this node's new one."""
         self._node = node
         self._key = key
+        self._keys = keys
+        self._taken: dict[str, NodeKey] = {}
         self._wall = wall
         # A new client per request would cost 20 ms; proxies from the environment have no place between one's own nodes.
         self._http = httpx.AsyncClient(
@@ -79,10 +87,39 @@ class MeshClient:
         _, body = await self._post(peer, GREETING, b"{}")
         return _parse(Greeting, peer, body), (time.perf_counter() - started) * 1000
 
+    async def ask_to_join(self, inviter: Node, body: bytes) -> tuple[int, bytes]:
+        """Ask a node to be taken into its fleet; return status and body of the answer, whatever it is.
+
+        Raises:
+            PeerUnreachable: no answer came; PeerRefused: it was too large.
+        """
+        response, content = await self._exchange(inviter, JOIN, body, {})
+        return response.status_code, content
+
     async def _post(self, peer: Node, path: str, body: bytes) -> tuple[int, bytes]:
-        headers = signing.sign(
-            self._key, self._node, method="POST", path=path, body=body, destination=peer.id, now_s=self._wall() // 1000
-        )
+        """Make a signed request, by the key that the peer took the last time, or the others in turn if it is not known there."""
+        key = self._taken.get(peer.id, self._key)
+        response, content = await self._exchange(peer, path, body, self._signature(key, peer, path, body))
+        if response.status_code == _UNKNOWN_KEY and self._keys is not None:
+            for other in self._keys():
+                if other.public != key.public:
+                    signature = self._signature(other, peer, path, body)
+                    response, content = await self._exchange(peer, path, body, signature)
+                    key = other
+                    if response.status_code != _UNKNOWN_KEY:
+                        break
+        if response.status_code in (200, _CONFLICT):
+            self._taken[peer.id] = key
+            return response.status_code, content
+        raise _refused(peer, response, content)
+
+    def _signature(self, key: NodeKey, peer: Node, path: str, body: bytes) -> dict[str, str]:
+        now_s = self._wall() // 1000
+        return signing.sign(key, self._node, method="POST", path=path, body=body, destination=peer.id, now_s=now_s)
+
+    async def _exchange(
+        self, peer: Node, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[httpx.Response, bytes]:
         headers["content-type"] = "application/json"
         try:
             async with (
@@ -94,9 +131,7 @@ class MeshClient:
             raise PeerUnreachable(f"{peer.id} did not answer in time.") from error
         except httpx.TransportError as error:
             raise PeerUnreachable(f"{peer.id} cannot be reached: {_plain(error)}.") from error
-        if response.status_code in (200, _CONFLICT):
-            return response.status_code, content
-        raise _refused(peer, response, content)
+        return response, content
 
 
 async def _read(response: httpx.Response, peer: Node) -> bytes:

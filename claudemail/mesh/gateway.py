@@ -17,9 +17,11 @@ from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.errors import PeerRefused, StoreError, StoreFull
 from claudemail.mesh import signing
-from claudemail.mesh.client import GREETING, HEARTBEAT, PARCELS
+from claudemail.mesh.client import GREETING, HEARTBEAT, JOIN, PARCELS
+from claudemail.mesh.join_door import JoinDoor
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.model.greeting import Greeting
+from claudemail.model.joining import MAX_REQUEST_BYTES as MAX_JOIN_BYTES
 from claudemail.model.parcel import MAX_REQUEST_BYTES, Batch, Origin, Setback
 from claudemail.model.roster import Heartbeat
 
@@ -48,13 +50,13 @@ class Gateway:
         self._wall = wall
         self._contact = contact
         self._suspect = suspect
-        self._keys = {node.id: node.public_key for node in config.nodes}
         self.app = Starlette(
             routes=[
                 Route("/v1/ping", self._ping, methods=["GET"]),
                 Route(PARCELS, self._door(self._parcels), methods=["POST"]),
                 Route(HEARTBEAT, self._door(self._heartbeat), methods=["POST"]),
                 Route(GREETING, self._door(self._greeting), methods=["POST"]),
+                Route(JOIN, JoinDoor(mailroom.admit, MAX_JOIN_BYTES).endpoint, methods=["POST"]),
             ]
         )
 
@@ -93,7 +95,7 @@ class Gateway:
                 path=request.url.path,
                 body=body,
                 here=self._config.node_id,
-                keys=self._keys,
+                keys=self._mailroom.peer_keys(),
                 allow_unsigned=self._config.allow_unsigned,
             )
         except PeerRefused as error:

@@ -33,7 +33,7 @@ class Mesh:
     def __init__(self, config: Config, mailroom: Mailroom, key: NodeKey, wall: WallClock) -> None:
         self._config = config
         self._contacts = Contacts(mailroom, wall)
-        self._client = MeshClient(config.node_id, key, wall)
+        self._client = MeshClient(config.node_id, key, wall, keys=mailroom.own_keys)
         self._gateway = Gateway(config, mailroom, wall, contact=self._contact, suspect=self._suspect)
         self._lanes = {
             peer.id: Lane(peer, mailroom, self._client, self._contacts, wall, poll_interval_ms=config.poll_interval_ms)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from claudemail import __version__
 from claudemail.errors import ClaudeMailError, PeerRefused
 from claudemail.model.brief import MAX_CANONICAL, SIGNED_AS, Brief, Name, canonical, check_size, invalid
+from claudemail.model.joining import Introduction
 from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, ParcelKind, Refusal, Setback
 from claudemail.model.receipt import DeliveryState, Receipt
 from claudemail.model.roster import MOST_EPOCHS, Heartbeat, PeerState
 from claudemail.model.value import LATER
-from claudemail.office import replication
+from claudemail.office import introducing, inviting, replication, rotation
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
 from claudemail.office.reading import send_receipts
 from claudemail.store import action_changes, actions, briefs, entries, inbound, outbox, recipients, registry
+
+if TYPE_CHECKING:
+    from claudemail.keys import NodeKey
 
 _RECEIPTS = TypeAdapter(list[Receipt], config=LATER)
 _MOST_NAMES = 512
@@ -41,6 +47,8 @@ class _Examined(NamedTuple):
     receipts: tuple[Receipt, ...] = ()
     changes: tuple[replication.Signed, ...] = ()
     digests: dict[int, str] | None = None
+    newcomer: Introduction | None = None
+    new_key: rotation.Announcement | None = None
     refusal: Refusal | None = None
 
 
@@ -49,8 +57,21 @@ class Transit:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._keys = {node.id: node.public_key for node in desk.config.nodes}
         self._apart = replication.Apart()
+
+    def peer_keys(self) -> Mapping[str, str | None]:
+        """Return the keys that requests of the other nodes are signed with now; None: not known."""
+        return self._desk.keyring.current
+
+    def own_keys(self) -> Sequence[NodeKey]:
+        """Return all keys that this node may sign with now; more than one while a new one is announced."""
+        from claudemail.keys import NodeKey
+
+        return NodeKey.held_in(Path(self._desk.config.state_dir))
+
+    async def admit(self, body: bytes) -> bytes:
+        """Answer a request to join the fleet: see `inviting.admit`."""
+        return (await inviting.admit(self._desk, body)).model_dump_json().encode()
 
     async def take_in(self, origin: Origin, batch: Batch) -> Answer | Setback:
         """Take a peer's parcels in; when this returns, what the answer says is durable.
@@ -106,7 +127,7 @@ class Transit:
                 actions.apply(connection, one.change, one.canonical, one.signature, verified=one.verified)
             if item.digests is not None:
                 replication.answer(connection, origin.node, item.digests, now)
-            return None
+            return self._put_news(connection, origin, item, now)
         boxes = {name: directory.here(name) for name in item.names}
         lost = [name for name, box in boxes.items() if box is None]
         node = self._desk.config.node_id
@@ -131,6 +152,17 @@ class Transit:
         send_receipts(self._desk, connection, {origin.node: failed} if failed else {}, now)
         return None
 
+    def _put_news(self, connection: sqlite3.Connection, origin: Origin, item: _Examined, now: int) -> Refusal | None:
+        """Take in what a parcel tells of a node or its key."""
+        try:
+            if item.newcomer is not None:
+                introducing.take(self._desk, connection, origin.node, item.newcomer, now)
+            if item.new_key is not None:
+                rotation.take(self._desk, connection, origin.node, item.new_key, now)
+        except ClaudeMailError as error:
+            return _refuse(item.parcel, error.code, error.message)
+        return None
+
     async def _examine_all(self, origin: Origin, parcels: list[Parcel]) -> list[_Examined]:
         """Look at parcels; at many of them in threads, since checking a signature takes 0.1 ms and leaves Python free."""
         parts = [parcels[start : start + _PART] for start in range(0, len(parcels), _PART)]
@@ -148,9 +180,14 @@ class Transit:
                 receipts = _RECEIPTS.validate_python(parcel.body.get("receipts"))
                 return _Examined(parcel, receipts=tuple(receipts))
             if parcel.kind in (ParcelKind.ACTIONS, ParcelKind.HISTORY):
-                return _Examined(parcel, changes=replication.read_changes(parcel.body, origin, self._keys))
+                keys = self._desk.keyring.of_content
+                return _Examined(parcel, changes=replication.read_changes(parcel.body, origin, keys))
             if parcel.kind == ParcelKind.DIGESTS:
                 return _Examined(parcel, digests=replication.read_digests(parcel.body))
+            if parcel.kind == ParcelKind.NODE:
+                return _Examined(parcel, newcomer=introducing.read(parcel.body, origin))
+            if parcel.kind == ParcelKind.KEY:
+                return _Examined(parcel, new_key=rotation.read(parcel.body))
             if parcel.kind != ParcelKind.BRIEF:
                 reason = f"{self._desk.config.node_id} runs ClaudeMail {__version__}, which knows no {parcel.kind!r} parcels."
                 return _Examined(parcel, refusal=_refuse(parcel, "unknown_kind", reason))
@@ -176,14 +213,14 @@ class Transit:
         if len(text) > MAX_CANONICAL:
             return _Examined(parcel, refusal=_refuse(parcel, "too_large", f"The brief is over {MAX_CANONICAL} bytes."))
         signature = _SIGNATURE.validate_python(parcel.body.get("signature"))
-        key = self._keys.get(origin.node)
-        if key is not None:
+        keys = self._desk.keyring.of_content.get(origin.node, ())
+        if keys:
             from claudemail.keys import verify
 
-            if not verify(key, signature, SIGNED_AS + text.encode()):
+            if not any(verify(key, signature, SIGNED_AS + text.encode()) for key in keys):
                 reason = f"The signature of the brief is not by the key that {self._desk.config.node_id} knows."
                 return _Examined(parcel, refusal=_refuse(parcel, "bad_signature", reason))
-        return _Examined(parcel, brief, text, signature, key is not None and origin.verified, tuple(names))
+        return _Examined(parcel, brief, text, signature, bool(keys) and origin.verified, tuple(names))
 
     async def next_batch(self, peer: str) -> Batch | None:
         """Return what is to go to a peer next, or None."""
@@ -197,6 +234,7 @@ class Transit:
         def work(connection: sqlite3.Connection) -> None:
             # Only what was in the batch: numbers beyond it may stand for other parcels there than here.
             outbox.acknowledge(connection, peer, batch.epoch, min(answer.have, last), answer.refused, now)
+            rotation.acknowledged(connection, peer, batch, answer.have, answer.refused, now)
             if answer.have > last:
                 # It has more than we know to have sent: this database was set back, and would give numbers out twice.
                 outbox.new_epoch(connection, peer)

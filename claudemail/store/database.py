@@ -54,7 +54,7 @@ class Schema:
         return files("claudemail.store").joinpath("schema", self.scripts[version - 1]).read_text("utf-8")
 
 
-MAIL = Schema("0001.sql", "0002.sql", functions=text_index.FUNCTIONS)
+MAIL = Schema("0001.sql", "0002.sql", "0003.sql", functions=text_index.FUNCTIONS)
 REGISTRY = Schema("registry_0001.sql")
 
 

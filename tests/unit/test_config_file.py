@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_node_is_added_and_the_rest_stays_to_the_byte(path: Path) -> None:
-    """Comments, also those of the same key, order, layout, numbers and the mark of the encoding stay; the old text is kept beside."""
+    """Comments, also those of the same key, order, layout, numbers and encoding stay; the old text is kept beside."""
     path.chmod(0o640)
     config = config_file.add_node(load(path), NODE, INSTANCES)
     assert [node.id for node in config.nodes] == ["server1", "server2", "newcomer"]
@@ -87,7 +88,7 @@ def test_a_key_is_replaced_and_remembered(path: Path) -> None:
     [node] = config.peers
     assert (node.public_key, node.previous_keys) == (KEYS[1], (KEYS[0],))
     keys = [KEYS[1], *(NodeKey.new().public for _ in range(20))]
-    for old, new in zip(keys, keys[1:], strict=False):
+    for old, new in pairwise(keys):
         config = config_file.replace_key(config, "server2", old, new)
     [node] = config.peers
     assert (node.public_key, list(node.previous_keys)) == (keys[-1], keys[-17:-1])
@@ -228,14 +229,14 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(data=configs(), layout=st.sampled_from([{}, {"indent": 2}, {"indent": "\t"}, {"separators": (",", ":")}]),
-       ascii=st.booleans(), edges=st.tuples(SPACE, SPACE))  # fmt: skip
+       plain=st.booleans(), edges=st.tuples(SPACE, SPACE))  # fmt: skip
 def test_whatever_else_the_file_says_is_unchanged(
-    tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any], layout: Any, ascii: bool, edges: tuple[str, str]
+    tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any], layout: Any, plain: Any, edges: tuple[str, str]
 ) -> None:
-    """Any valid file, in any layout, says after each kind of change what it said before and what was added; the text around is kept."""
+    """Any valid file, in any layout, says after each kind of change what it said before, and what was added."""
     path = tmp_path_factory.getbasetemp() / "any.json"
-    text = edges[0] + json.dumps(data, ensure_ascii=ascii, **layout) + edges[1]
-    path.write_bytes(text.encode("utf-8", "surrogatepass") if ascii else text.encode("utf-8", "replace"))
+    text = edges[0] + json.dumps(data, ensure_ascii=plain, **layout) + edges[1]
+    path.write_bytes(text.encode("utf-8", "surrogatepass") if plain else text.encode("utf-8", "replace"))
     text = path.read_bytes().decode()
     data = json.loads(text)
     config = configuration.parse(text, str(path), {})

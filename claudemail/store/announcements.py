@@ -1,0 +1,40 @@
+"""Announcements: whom this node has told of its next key, and who has heard."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+
+class Told(NamedTuple):
+    """How far one peer is."""
+
+    heard_at: int | None
+    refused: str | None
+    """Why it will not have the new key."""
+
+
+def add(connection: sqlite3.Connection, peer: str, public_key: str, parcel: str) -> None:
+    """Note that a peer is being told of a key by a parcel."""
+    connection.execute("INSERT OR REPLACE INTO announcements VALUES (?, ?, ?, NULL, NULL)", (peer, public_key, parcel))
+
+
+def heard(connection: sqlite3.Connection, peer: str, parcel: str, now: int) -> None:
+    """Note that a peer has taken the parcel."""
+    connection.execute("UPDATE announcements SET heard_at = ? WHERE peer = ? AND parcel = ?", (now, peer, parcel))
+
+
+def refused(connection: sqlite3.Connection, peer: str, parcel: str, reason: str) -> None:
+    """Note that a peer has refused the parcel for good."""
+    connection.execute("UPDATE announcements SET refused = ? WHERE peer = ? AND parcel = ?", (reason, peer, parcel))
+
+
+def of(connection: sqlite3.Connection, public_key: str) -> dict[str, Told]:
+    """Return how far each peer is that has been told of a key."""
+    rows = connection.execute("SELECT peer, heard_at, refused FROM announcements WHERE public_key = ?", (public_key,))
+    return {row["peer"]: Told(row["heard_at"], row["refused"]) for row in rows}
+
+
+def forget(connection: sqlite3.Connection) -> None:
+    """Forget all: the change of keys is over."""
+    connection.execute("DELETE FROM announcements")
