@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -108,15 +109,16 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
         async with listen(office, socket_path(config), mesh.roster_changed):
             _publish(config, notice)
             log.info("ClaudeMail %s serves %s", __version__, config.node_id)
-            work = [
+            work = []
+            if config.path is not None:
+                work.append(end.start(_mesh(office, mesh, partial(_listening, config, notice))))
+            work += [
                 end.start(_keep(office)),
                 end.start(_mirror(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
             ]
-            if config.path is not None:
-                work.append(end.start(_mesh(office, mesh, partial(_listening, config, notice))))
             unsubscribe = office.subscribe(mesh.nudge)
             try:
                 code = await end.wait()
@@ -132,9 +134,10 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
 async def _mesh(office: Office, mesh: Mesh, listening: Listening) -> None:
     """Run the mesh. A node without peers listens to nobody until it has invited somebody."""
     if not office.config.peers:
-        async for _ in _changes(office):
-            if await office.is_inviting():
-                break
+        async with aclosing(_changes(office)) as changes:
+            async for _ in changes:
+                if await office.is_inviting():
+                    break
     await mesh.run(listening)
 
 
@@ -151,7 +154,7 @@ async def _settle(office: Office) -> None:
             log.warning("%s", error)
 
 
-async def _changes(office: Office) -> AsyncIterator[None]:
+async def _changes(office: Office) -> AsyncGenerator[None]:
     """Yield at once, and then after every change of the mail, several in one."""
     changed = asyncio.Event()
     unsubscribe = office.subscribe(changed.set)

@@ -111,11 +111,12 @@ def _check(desk: Desk, connection: sqlite3.Connection, request: JoinRequest, raw
     known = invitations.get(connection, request.invitation)
     if known is None:
         raise PeerRefused("There is no such invitation here.", remedy=_ANOTHER)
-    if known.until <= now:
+    if known.until <= now or (known.secret is None and known.access is None):
         raise PeerRefused("The invitation is over: it stood for 15 minutes by the clock here.", remedy=_ANOTHER)
     if known.used_at is not None and (known.node, known.public_key) != (newcomer.id, newcomer.public_key):
         raise PeerRefused("The invitation has been used, by another node or key.", remedy=_ANOTHER)
-    access = joining.access_of(known.secret, newcomer) if known.secret is not None else known.access or b""
+    access = joining.access_of(known.secret, newcomer) if known.secret is not None else known.access
+    assert access is not None
     if not joining.same(joining.request_proof(access, raw), request.proof):
         raise PeerRefused(
             "The proof is wrong: it was made with another secret, or changed on its way.", remedy=_ANOTHER

@@ -161,12 +161,16 @@ async def settle(desk: Desk, *, again: bool = False) -> None:
     following = NodeKey.next_in(_folder(desk))
     if following is None:
         return
+    own = NodeKey.load_or_create(_folder(desk))
+    if own.public == following.public:  # as a backup has it that was made in the very moment
+        NodeKey.advance(_folder(desk))
+        return
     told = await desk.mail.read(lambda connection: announcements.of(connection, following.public))
     untold = [
         peer.id for peer in desk.config.peers if peer.id not in told or (again and told[peer.id].refused is not None)
     ]
     if untold:
-        own, now = NodeKey.load_or_create(_folder(desk)), desk.wall()
+        now = desk.wall()
         body = _announcement(desk.config.node_id, own, following).model_dump(mode="json")
 
         def announce(connection: sqlite3.Connection) -> None:
