@@ -22,9 +22,9 @@ def parse_address(text: str) -> tuple[str, int | None]:
     """
     host, port = text, ""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, closed, rest = text[1:].partition("]")
         port = rest.removeprefix(":")
-        fits = rest == "" or rest.startswith(":")
+        fits = bool(closed) and ":" in host and (rest == "" or (rest.startswith(":") and port != ""))
     elif text.count(":") == 1:
         host, port = text.split(":")
         fits = port != ""
@@ -32,9 +32,17 @@ def parse_address(text: str) -> tuple[str, int | None]:
         fits = True
     if port and not (port.isascii() and port.isdigit() and len(port) < 6 and 1 <= int(port) <= 65_535):
         fits = False
-    if not fits or not is_host(host):
+    if not fits or not is_host(host) or (":" in host and not _is_ip(host)):
         raise InvalidInput(f"{text!r} is no address.", remedy="Give HOST or HOST:PORT, as in 10.0.0.5:3300.")
     return host, int(port) if port else None
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def own_address(towards: str = OUTSIDE) -> str:

@@ -98,17 +98,18 @@ def test_an_answer_that_was_lost_is_given_again(lone: MakeLone) -> None:
     with between(a.port, lose) as (port, seen):
         token = a.json("invite", "--address", f"127.0.0.1:{port}", "--no-wait")["token"]
         b.join(token, "--instance", "bhost")
-        assert len(seen) == 2
+        assert len(seen) > len(set(seen)) == 1
         before = a.config_path.read_bytes()
         again = b.run("join", token, "--yes")
         assert again.returncode == 0, again.stderr
+        requests = set(seen)
         other = c.run("join", token, "--address", c.address)
         assert other.returncode == 6
         assert "used" in other.stderr
         assert "claudemail invite" in other.stderr
         assert not c.config_path.exists()
-        replayed = [_asked(a.port, request.partition(b"\r\n\r\n")[2]) for request in seen]
-        assert len({json.dumps(answer["fleet"]["nodes"]) for answer in replayed}) == 1
+        replayed = [_asked(a.port, request.partition(b"\r\n\r\n")[2]) for request in requests]
+        assert [[node["id"] for node in answer["fleet"]["nodes"]] for answer in replayed] == [["ahost", "bhost"]] * 2
         assert a.config_path.read_bytes() == before
         assert a.nodes == b.nodes == ["ahost", "bhost"]
 
