@@ -180,6 +180,20 @@ def edit(config: Config, change: Callable[[Document], None], *, node_id: str | N
         raise _unchanged(path, error) from error
 
 
+def reread(config: Config) -> Config:
+    """Return what the file that a config was read from says now.
+
+    Raises:
+        ConfigError: it cannot be read, or has mistakes.
+    """
+    assert config.path is not None
+    try:
+        with open(config.path, encoding="utf-8-sig") as file:
+            return parse(file.read(), config.path, {NODE_ENV: config.node_id})
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"The config file {config.path} cannot be read: {error}.") from error
+
+
 def create(path: str, data: Mapping[str, object], *, node_id: str) -> Config:
     """Make a config file, where there is none; return what it says.
 

@@ -13,7 +13,7 @@ import click
 from claudemail import config as configuration
 from claudemail import running
 from claudemail.cli.options import as_json, examples
-from claudemail.cli.printing import bold, dim, green, say, show_json, warn
+from claudemail.cli.printing import bold, dim, flush, green, say, show_json, warn
 
 if TYPE_CHECKING:
     from claudemail.config import Config
@@ -35,7 +35,7 @@ _LOOK_S = 0.1
     help="Where the new node reaches this one's gateway, if not at its ip in the config.",
 )
 @click.option(
-    "--wait/--no-wait", default=None, help="Wait until somebody has joined.  [default: on a terminal, without --json]"
+    "--wait/--no-wait", default=None, help="Wait until somebody has joined; not with --json.  [default: on a terminal]"
 )
 @as_json
 def command(address: str | None, wait: bool | None, as_json: bool) -> None:
@@ -46,22 +46,22 @@ def command(address: str | None, wait: bool | None, as_json: bool) -> None:
     """
     from claudemail.office import whereabouts
 
+    if wait and as_json:
+        raise click.UsageError("--wait does not go with --json.")
     place = whereabouts.parse_address(address) if address else None
     config, made = _prepared(place)
     token = asyncio.run(_invite(config, place))
     view = _view(config, token, made)
     _have_gateway(config)
-    if wait is None:
-        wait = sys.stdout.isatty() and not as_json
-    if not as_json:
-        _print(view)
-    if wait:
-        view = view.model_copy(update={"joined": asyncio.run(_guest(config, token))})
     if as_json:
         show_json(view.model_dump(mode="json"))
-    elif view.joined is not None:
-        say(green("Joined: "), bold(view.joined.node), f"  {view.joined.url}")
-        say(dim(f"fingerprint {view.joined.fingerprint}: compare it with what is shown there"))
+        return
+    _print(view)
+    if sys.stdout.isatty() if wait is None else wait:
+        flush()
+        joined = asyncio.run(_guest(config, token))
+        say(green("Joined: "), bold(joined.node), f"  {joined.url}")
+        say(dim(f"fingerprint {joined.fingerprint}: compare it with what is shown there"))
 
 
 def _prepared(place: tuple[str, int | None] | None) -> tuple[Config, bool]:
@@ -76,7 +76,7 @@ def _prepared(place: tuple[str, int | None] | None) -> tuple[Config, bool]:
 
         joining.prepare_lone(config.node_id, NodeKey.load_or_create(Path(config.state_dir)).public, place)
         config = configuration.load()
-    elif place is None and whereabouts.is_loopback(config.node.ip):
+    if place is None and whereabouts.is_loopback(config.node.ip):
         warn(f"{config.node.ip} is reached from this machine only. For another one, give --address.")
     return config, made
 

@@ -95,8 +95,8 @@ def _have_gateway(before: Config, node: str) -> None:
     from claudemail.errors import ClaudeMailError, GatewayRunning
     from claudemail.office.keeping import standing_still
 
-    after = configuration.load()
     try:
+        after = configuration.load()
         if before.node_id != node and running.is_held(after.state_dir):
             with contextlib.suppress(GatewayRunning), standing_still(after):
                 pass

@@ -447,8 +447,6 @@ class InviteView(View):
     """When it ends, Unix milliseconds by the inviter's clock."""
     config: str | None
     """The config file that was made for it; None: there was one."""
-    joined: JoinedView | None = None
-    """Who came, if that was waited for."""
 
 
 class JoinedView(View):

@@ -67,7 +67,7 @@ async def guest_of(desk: Desk, id: str) -> Joined | None:
         raise InvalidInput("Nobody has joined while the invitation stood.", remedy="Make a new one.")
     if found.node is None:
         return None
-    config = config_file.edit(desk.config, lambda _: None)
+    config = config_file.reread(desk.config)
     node = next((node for node in config.nodes if node.id == found.node), None)
     return Joined(found.node, node.url if node else "", found.public_key or "")
 
@@ -145,7 +145,7 @@ def _take_in(
     known = invitations.get(connection, request.invitation)
     assert known is not None
     if known.used_at is not None:
-        return _fleet(desk, config_file.edit(desk.config, lambda _: None)), access
+        return _fleet(desk, config_file.reread(desk.config)), access
     assert newcomer.node.public_key is not None
     invitations.use(connection, known.id, newcomer.node.id, newcomer.node.public_key, access, now)
     config = config_file.edit(desk.config, lambda document: _add(desk, document, newcomer))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,9 @@ import pytest
 from claudemail import config as configuration
 from claudemail import running
 from claudemail.cli.shapes import shapes
-from claudemail.errors import InvalidInput
 from claudemail.keys import NodeKey, fingerprint
 from claudemail.model.joining import Token
 from claudemail.office import whereabouts
-from claudemail.office.office import Office
 from claudemail.testing import free_ports, until
 from tests.cli.test_shapes import mismatches
 from tests.mesh.lone import Lone
@@ -64,7 +64,7 @@ class TestInvite:
         """The JSON has its shape; without a terminal it does not wait."""
         ran = listening("invite", "--json")
         assert mismatches(ran.json, shapes()["invite"], {}) == []
-        assert ran.json["joined"] is None
+        assert listening("invite", "--json", "--wait").code == 2
         assert "reached from this machine only" in ran.err
 
     def test_a_gateway_that_cannot_listen(self, node: Any) -> None:
@@ -80,16 +80,14 @@ class TestInvite:
         ran = listening("invite", "--address", address or "@", "--no-wait")
         assert (ran.code, "HOST:PORT" in ran.err) == (2, True)
 
-    def test_waiting_ends_with_the_invitation(self, listening: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_waiting_ends_with_the_invitation(self, listening: Any) -> None:
         """Whoever waits for somebody who does not come is told so when the time is over."""
-
-        async def over(self: Office, invitation: str) -> None:
-            raise InvalidInput("Nobody has joined while the invitation stood.", remedy="Make a new one.")
-
-        monkeypatch.setattr(Office, "guest_of", over)
-        ran = listening("invite", "--wait", "--address", "10.0.0.1")
-        assert ran.code == 2
-        assert "Nobody has joined" in ran.err
+        waiting = listening.start("invite", "--wait", "--address", "10.0.0.1")
+        until(lambda: "cmail1." in waiting.stdout.readline(), "the token is there")
+        with closing(sqlite3.connect(listening.config.db_path)) as connection, connection:
+            connection.execute("UPDATE invitations SET until = 1")
+        _, err = waiting.communicate(timeout=30)
+        assert (waiting.returncode, "Nobody has joined" in err) == (2, True)
 
 
 class TestAddress:
@@ -137,7 +135,7 @@ class TestJoin:
         for word in ("", "hello", "cmail1.", whole[:-1], whole[1:], slip, "cmail1." + "x" * 5_000, whole + "ü"):
             ran = alone("join", word)
             assert (ran.code, "not a whole token" in ran.err) == (2, True), word
-        assert "elsewhere" in alone("join", f" {whole} ").err
+        assert "called elsewhere" in alone("join", f" {whole} ", "--node", "elsewhere").err
 
     @pytest.mark.parametrize(
         ("arguments", "code", "says"),
@@ -227,8 +225,8 @@ class TestJoined:
         assert "The fleet has MAIN (on inviter) already" in refused.err
         assert "--instance" in refused.err
         assert json.loads(path.read_text()) == own
-        waiting = alone.start("invite", "--wait", "--json", "--address", inviter.address, env=inviter.environment)
-        until(lambda: _invitations(inviter) == 2, "the second invitation is made")
+        waiting = alone.start("invite", "--wait", "--address", inviter.address, env=inviter.environment)
+        word = next(line.split()[2] for line in waiting.stdout if line.startswith("claudemail join "))
         joined = alone("join", word, "--instance", "api", "--json")
         assert joined.code == 0, joined.out
         assert mismatches(joined.json, shapes()["join"], {}) == []
@@ -241,8 +239,9 @@ class TestJoined:
         again = alone("join", word, "--yes")
         assert again.code == 0, again.err
         assert json.loads(path.read_text()) == found
-        waiting.terminate()
-        waiting.communicate()
+        out, _ = waiting.communicate(timeout=30)
+        assert f"Joined: server1  http://127.0.0.1:{own['nodes'][0]['gateway_port']}\n" in out
+        assert f"fingerprint {joined.json['fingerprint']}" in out
 
     def test_mail_of_an_instance_goes_by_its_new_name(self, alone: Any, inviter: Lone) -> None:
         """Mail that an instance had before it was renamed is its own as before, read and unread, and is found."""
@@ -258,15 +257,6 @@ class TestJoined:
         hits = alone("search", "blocker", "--as", "api", "--json").json["hits"]
         assert [hit["row"]["ref"] for hit in hits] == [ref]
         assert alone("inbox", "--as", "instance1").code == 3
-
-
-def _invitations(inviter: Lone) -> int:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(inviter.state / "claudemail.db")) as connection:
-        [count] = connection.execute("SELECT count(*) FROM invitations").fetchone()
-    return int(count)
 
 
 class TestRotate:
