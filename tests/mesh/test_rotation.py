@@ -210,7 +210,7 @@ async def test_a_config_that_cannot_be_changed_does_not_hold_up_a_rotation(here:
         [finding] = [one for one in (await again.checkup()).findings if one.rule == "config"]
         assert view.new_public_key in finding.remedy
         path.chmod(0o644)
-        await again.settle(again=True)
+        await again.write_down()
         assert view.new_public_key in path.read_text()
         assert [one for one in (await again.checkup()).findings if one.rule == "config"] == []
 
