@@ -28,20 +28,34 @@ RESERVED = (OPERATOR, "all", "me")
 class Node:
     """A server: its id, the address peers reach it at, and the public key it signs with (None: not known)."""
 
-    __slots__ = ("bind", "id", "ip", "port", "public_key")
+    __slots__ = ("accept_from", "bind", "id", "ip", "port", "public_key", "pull")
 
     def __init__(
-        self, id: str, ip: str, port: int = DEFAULT_PORT, public_key: str | None = None, bind: str | None = None
+        self,
+        id: str,
+        ip: str,
+        port: int = DEFAULT_PORT,
+        public_key: str | None = None,
+        bind: str | None = None,
+        *,
+        pull: bool = False,
+        accept_from: tuple[str, ...] | None = None,
     ) -> None:
         self.id = id
         self.ip = ip
         self.port = port
         self.public_key = public_key
         self.bind = bind or ip
+        self.pull = pull
+        """Whether nobody can reach it (it is behind NAT, or comes and goes), so that it fetches its mail from the others."""
+        self.accept_from = accept_from
+        """Whose mail from there is taken, by name; None: everybody's."""
 
     @property
     def url(self) -> str:
-        """The base URL of the node's gateway."""
+        """The base URL of the node's gateway; what there is to say in its place for one that cannot be reached."""
+        if self.pull:
+            return "fetches its mail"
         host = f"[{self.ip}]" if ":" in self.ip else self.ip
         return f"http://{host}:{self.port}"
 
@@ -115,6 +129,7 @@ class Config:
         poll_interval_ms: int = 20_000,
         heartbeat_interval_ms: int = 60_000,
         allow_unsigned: bool | None = None,
+        peer_quota_mb: int = 1_024,
         checkup: Thresholds | None = None,
         path: str | None = None,
         warnings: tuple[str, ...] = (),
@@ -133,6 +148,8 @@ class Config:
             # The plain config of a trusted network, in which no node has a key, works as it stands.
             allow_unsigned = not any(node.public_key for node in nodes)
         self.allow_unsigned = allow_unsigned
+        self.peer_quota_mb = peer_quota_mb
+        """How much mail is taken from one peer in a day, in MiB."""
         self.checkup = checkup or Thresholds()
         self.path = path
         """The file it was read from; None when there is none."""
@@ -251,7 +268,7 @@ def which_node(nodes: tuple[Node, ...], named: str | None) -> str:
         return named
     if len(nodes) == 1:
         return nodes[0].id
-    here = [node.id for node in nodes if is_local(node.ip)]
+    here = [node.id for node in nodes if node.ip and is_local(node.ip)]
     if len(here) == 1:
         return here[0]
     if here:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
-    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "checkup",
+    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup",
 )  # fmt: skip
-NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind")
+NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind", "pull", "accept_from")
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
 NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, at most 64"
 _MAX_SIGNATURE = 200
@@ -23,6 +23,7 @@ _MIN_INTERVAL_MS, _MAX_INTERVAL_MS = 10, 86_400_000
 _MAX_PORT = 65_535
 _LONGEST_LABEL = 63
 _MAX_THRESHOLD = 1_000_000
+_MAX_QUOTA_MB = 1_000_000
 
 
 class Checker:
@@ -56,6 +57,13 @@ class Checker:
             "allow_unsigned", data["allow_unsigned"], isinstance(data["allow_unsigned"], bool), "true or false"
         ):
             values["allow_unsigned"] = data["allow_unsigned"]
+        quota = data.get("peer_quota_mb", 1)
+        expected = f"a whole number of MiB from 1 to {_MAX_QUOTA_MB}"
+        if (
+            self._expect("peer_quota_mb", quota, _is_whole(quota, 1, _MAX_QUOTA_MB), expected)
+            and "peer_quota_mb" in data
+        ):
+            values["peer_quota_mb"] = quota
         if "checkup" in data:
             values["checkup"] = self._thresholds(data["checkup"])
         if "node_id" in data:
@@ -73,7 +81,7 @@ class Checker:
                 continue
             if any(node.id.lower() == other.id.lower() for other in nodes):
                 self._wrong(f"nodes[{i}].id", node.id, "an id that no other node has")
-            elif any((node.ip, node.port) == (other.ip, other.port) for other in nodes):
+            elif node.ip and any((node.ip, node.port) == (other.ip, other.port) for other in nodes):
                 self._wrong(f"nodes[{i}]", f"{node.ip}:{node.port}", "an ip and gateway_port that no other node has")
             nodes.append(node)
         return tuple(nodes)
@@ -84,8 +92,10 @@ class Checker:
             return None
         self._unknown_keys(f"{key}.", item, NODE_KEYS)
         name = self._name(f"{key}.id", item.get("id"))
-        ip = item.get("ip")
-        self._expect(f"{key}.ip", ip, _is_host(ip), "an IP address or host name")
+        pull = item.get("pull", False)
+        self._expect(f"{key}.pull", pull, isinstance(pull, bool), "true or false")
+        ip = item.get("ip", "" if pull is True else None)
+        self._expect(f"{key}.ip", ip, _is_host(ip) or (not ip and pull is True), "an IP address or host name")
         port = item.get("gateway_port", DEFAULT_PORT)
         self._expect(f"{key}.gateway_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}")
         public_key = item.get("public_key")
@@ -94,7 +104,21 @@ class Checker:
         bind = item.get("bind")
         if bind is not None:
             self._expect(f"{key}.bind", bind, _is_host(bind), "an IP address to listen on")
-        return Node(name, str(ip), port if _is_whole(port, 1, _MAX_PORT) else 0, public_key, bind) if name else None
+        accept_from = self._senders(f"{key}.accept_from", item.get("accept_from"))
+        if not name:
+            return None
+        port = port if _is_whole(port, 1, _MAX_PORT) else 0
+        return Node(name, str(ip), port, public_key, bind, pull=pull is True, accept_from=accept_from)
+
+    def _senders(self, key: str, data: object) -> tuple[str, ...] | None:
+        if data is None:
+            return None
+        if not isinstance(data, list) or not all(is_name(item) for item in data):
+            self._wrong(
+                key, data, 'a list of the names whose mail is taken, such as ["alpha", "instance1", "operator"]'
+            )
+            return None
+        return tuple(data)
 
     def _instances(self, data: object, nodes: tuple[Node, ...]) -> tuple[Instance, ...]:
         if not isinstance(data, list):

@@ -19,6 +19,7 @@
     ├── BackupError            a backup cannot be made, or is none
     ├── GatewayRunning         this node's gateway runs, and must not
     ├── GatewayUnavailable     this node's daemon cannot be reached or started
+    ├── QuotaReached           a peer has brought as much as it may for now
     ├── PeerUnreachable        another node did not answer
     └── PeerRefused            another node answered no
 
@@ -178,6 +179,16 @@ class GatewayUnavailable(ClaudeMailError):
     code = "gateway"
     exit_code = 6
     remedy = "Run `claudemail gateway` to see why it does not start."
+
+
+class QuotaReached(ClaudeMailError):
+    """A peer has brought as much as it may for now."""
+
+    code = "quota"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class PeerUnreachable(ClaudeMailError):

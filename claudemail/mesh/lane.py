@@ -10,10 +10,10 @@ from claudemail.clock import WallClock
 from claudemail.config import Node
 from claudemail.errors import PeerRefused, PeerUnreachable, StoreError
 from claudemail.mesh.backoff import Backoff
-from claudemail.mesh.client import MeshClient, PeerBusy
+from claudemail.mesh.client import MeshClient, PeerBusy, TooLarge
 from claudemail.mesh.contacts import Contacts
 from claudemail.mesh.mailroom import Mailroom
-from claudemail.model.parcel import Answer, Batch
+from claudemail.model.parcel import MAX_BATCH, Answer, Batch, Pull
 
 log = logging.getLogger(__name__)
 _BREATH_S = 0.05
@@ -42,8 +42,12 @@ class Lane:
         self._backoff = Backoff()
         self._setbacks = 0
         """How often in a row the peer asked for earlier parcels: once is how it is set right."""
+        self._most = MAX_BATCH
+        """How many parcels the peer takes at once, as far as it has said."""
         self._more = asyncio.Event()
         self._contacted = asyncio.Event()
+        self._fetching: asyncio.Event | None = None
+        """Ends the wait of the peer's last pull, when there is a newer one."""
 
     def nudge(self) -> None:
         """There may be new parcels. A lane that waits out a failure goes on waiting."""
@@ -60,7 +64,7 @@ class Lane:
             self._more.clear()
             self._contacted.clear()
             try:
-                batch = await self._mailroom.next_batch(self.peer.id)
+                batch = await self._mailroom.next_batch(self.peer.id, self._most)
                 if batch is None:
                     await _wait(self._more, self._poll_s)  # and look anyhow: whoever put a parcel in may not have rung
                     continue
@@ -79,19 +83,51 @@ class Lane:
         Raises:
             PeerRefused: the peer answers, and takes nothing: to send the same again at once would go on for ever.
         """
-        answer = await self._client.deliver(self.peer, batch)
+        try:
+            answer = await self._client.deliver(self.peer, batch)
+        except TooLarge as error:
+            await self._send_less(batch, error)
+            return
         await self._contacts.seen(self.peer.id)
         if isinstance(answer, Answer):
             await self._mailroom.acknowledged(self.peer.id, batch, answer)
             if answer.have < batch.parcels[0].seq:
                 raise PeerRefused(f"{self.peer.id} answers without having taken what was sent.")
             self._setbacks = 0
+            self._most = min(2 * self._most, MAX_BATCH)
             return
         log.warning("%s answers %s, it has %s: sending again", self.peer.id, answer.error, answer.have)
         await self._mailroom.set_back(self.peer.id, batch.epoch, answer)
         self._setbacks += 1
         if self._setbacks > 1:
             raise PeerRefused(f"{self.peer.id} asks again and again for mail that it was sent ({answer.error}).")
+
+    async def _send_less(self, batch: Batch, error: TooLarge) -> None:
+        """Halve what goes out at once; a parcel that is too large alone is given up."""
+        if len(batch.parcels) > 1:
+            self._most = len(batch.parcels) // 2
+            return
+        [parcel] = batch.parcels
+        log.warning("%s never takes parcel %s: %s", self.peer.id, parcel.id, error.message)
+        await self._mailroom.give_up(self.peer.id, batch.epoch, parcel.seq, error.code, error.message)
+
+    async def hand_out(self, pull: Pull) -> Batch | None:
+        """Serve a peer that fetches its parcels: take in what became of the last ones, and return the next.
+
+        It waits for some as long as the peer allows, or until the peer asks anew: then it has given the former call up.
+        """
+        if self._fetching is not None:
+            self._fetching.set()
+        over = self._fetching = asyncio.Event()
+        await self._mailroom.fetched(self.peer.id, pull)
+        deadline = asyncio.get_running_loop().time() + pull.wait_ms / 1000
+        while True:
+            self._more.clear()
+            batch = await self._mailroom.next_batch(self.peer.id)
+            left_s = deadline - asyncio.get_running_loop().time()
+            if batch is not None or left_s <= 0 or over.is_set():
+                return batch
+            await _wait_any((self._more, over), min(left_s, self._poll_s))
 
     async def _wait_out(self, error: PeerUnreachable | PeerRefused | StoreError) -> None:
         delay = self._backoff.next()
@@ -100,8 +136,33 @@ class Lane:
         log.info("lane to %s waits %.1f s: %s", self.peer.id, delay, error.message)
         with contextlib.suppress(StoreError):  # the lane goes on even when its trouble cannot be noted
             await self._contacts.failed(self.peer.id, error.message, self._wall() + int(delay * 1000))
-        await _wait(self._contacted, delay)
+        await self._wait_for_the_next_try(delay)
         await asyncio.sleep(_BREATH_S)
+
+    async def _wait_for_the_next_try(self, delay: float) -> None:
+        """Wait so many seconds, or until the peer is in contact, or somebody asks for it to be tried."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + delay
+        try:
+            asked = await self._mailroom.retry_asked(self.peer.id)
+            while not self._contacted.is_set() and (left_s := deadline - loop.time()) > 0:
+                self._more.clear()
+                if await self._mailroom.retry_asked(self.peer.id) != asked:
+                    self._backoff.reset()
+                    return
+                await _wait_any((self._contacted, self._more), left_s)
+        except StoreError:
+            await _wait(self._contacted, deadline - loop.time())
+
+
+async def _wait_any(events: tuple[asyncio.Event, ...], most_s: float) -> None:
+    """Return once one of the events is set, or after so many seconds."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=most_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _wait(event: asyncio.Event, most_s: float) -> None:

@@ -14,12 +14,14 @@ from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.keys import NodeKey
 from claudemail.mesh.client import MeshClient
+from claudemail.mesh.connection import Connection
 from claudemail.mesh.contacts import Contacts
 from claudemail.mesh.gateway import Gateway
 from claudemail.mesh.heartbeat import Pulse
 from claudemail.mesh.lane import Lane
 from claudemail.mesh.mailroom import Mailroom
-from claudemail.model.parcel import Origin
+from claudemail.mesh.poll import Poll
+from claudemail.model.parcel import Batch, Origin, Pull
 
 log = logging.getLogger(__name__)
 _BIND_AGAIN_S = 2.0
@@ -34,11 +36,14 @@ class Mesh:
         self._config = config
         self._contacts = Contacts(mailroom, wall)
         self._client = MeshClient(config.node_id, key, wall)
-        self._gateway = Gateway(config, mailroom, wall, contact=self._contact, suspect=self._suspect)
+        self._gateway = Gateway(
+            config, mailroom, key, wall, contact=self._contact, suspect=self._suspect, hand_out=self._hand_out
+        )
         self._lanes = {
             peer.id: Lane(peer, mailroom, self._client, self._contacts, wall, poll_interval_ms=config.poll_interval_ms)
             for peer in config.peers
         }
+        reached = [peer for peer in config.peers if not peer.pull]
         self._pulses = {
             peer.id: Pulse(
                 peer,
@@ -49,8 +54,21 @@ class Mesh:
                 interval_ms=config.heartbeat_interval_ms,
                 contact=self._lanes[peer.id].contact,
             )
-            for peer in config.peers
+            for peer in reached
         }
+        self._polls = [
+            Poll(
+                peer,
+                mailroom,
+                self._client,
+                self._contacts,
+                wall,
+                interval_ms=config.poll_interval_ms,
+                waiting=config.node.pull,
+                contact=self._lanes[peer.id].contact,
+            )
+            for peer in reached
+        ]
 
     def nudge(self) -> None:
         """There may be new parcels."""
@@ -66,11 +84,15 @@ class Mesh:
         """Work until cancelled. `listening` is told at which address, whenever that changes."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(listening))
+                if not self._config.node.pull:
+                    group.create_task(self._listen(listening))
                 for lane in self._lanes.values():
-                    group.create_task(lane.run())
+                    if not lane.peer.pull:
+                        group.create_task(lane.run())
                 for pulse in self._pulses.values():
                     group.create_task(pulse.run())
+                for poll in self._polls:
+                    group.create_task(poll.run())
         finally:
             await self._client.close()
 
@@ -79,7 +101,14 @@ class Mesh:
         await self._contacts.seen(origin.node)
 
     def _suspect(self, node: str) -> None:
-        self._pulses[node].soon()
+        if node in self._pulses:  # one that cannot be reached says itself how far it is, whenever it asks for mail
+            self._pulses[node].soon()
+
+    async def _hand_out(self, origin: Origin, pull: Pull) -> Batch | None:
+        lane = self._lanes[origin.node]
+        # Without proof of who asks, mail is only given to whom the config says that it fetches it: it would else be gone.
+        # The lane was told of the contact, and pushes what there is.
+        return await lane.hand_out(pull) if origin.verified or lane.peer.pull else None
 
     async def _listen(self, listening: Listening) -> None:
         """Serve HTTP. An address that is not to be had is tried again and again: all else goes on meanwhile."""
@@ -124,10 +153,11 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(gateway: Gateway, door: socket.socket) -> None:
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each request that is none
     server = _Server(
         uvicorn.Config(
             gateway.app,
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
