@@ -19,6 +19,7 @@ CONFIG_ENV = "CLAUDEMAIL_CONFIG"
 NODE_ENV = "CLAUDEMAIL_NODE"
 SEARCH_PATH = ("~/.claudemail/config.json", "~/.config/claudemail/config.json", "/etc/claudemail/config.json")
 DEFAULT_PORT = 3300
+PATH_KEYS = ("mailbox_dir", "db_path", "registry_db_path", "ping_dir", "tls_cert", "tls_key")
 OPERATOR = "operator"
 """The mailbox each node has for the person who runs it; the console and the command line act as it."""
 DEFAULT_INSTANCE = "main"
@@ -28,7 +29,7 @@ RESERVED = (OPERATOR, "all", "me")
 class Node:
     """A server: its id, the address peers reach it at, and the public key it signs with (None: not known)."""
 
-    __slots__ = ("accept_from", "bind", "id", "ip", "port", "public_key", "pull")
+    __slots__ = ("accept_from", "bind", "id", "ip", "port", "public_key", "pull", "tls_cert")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Node:
         *,
         pull: bool = False,
         accept_from: tuple[str, ...] | None = None,
+        tls_cert: str | None = None,
     ) -> None:
         self.id = id
         self.ip = ip
@@ -50,6 +52,8 @@ class Node:
         """Whether nobody can reach it (it is behind NAT, or comes and goes), so that it fetches its mail from the others."""
         self.accept_from = accept_from
         """Whose mail from there is taken, by name; None: everybody's."""
+        self.tls_cert = tls_cert
+        """The certificate by which it is known over TLS, or the path of it; None: it is spoken to without."""
 
     @property
     def url(self) -> str:
@@ -57,7 +61,7 @@ class Node:
         if self.pull:
             return "fetches its mail"
         host = f"[{self.ip}]" if ":" in self.ip else self.ip
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
 
 class Instance:
@@ -130,6 +134,8 @@ class Config:
         heartbeat_interval_ms: int = 60_000,
         allow_unsigned: bool | None = None,
         peer_quota_mb: int = 1_024,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
         checkup: Thresholds | None = None,
         path: str | None = None,
         warnings: tuple[str, ...] = (),
@@ -150,6 +156,9 @@ class Config:
         self.allow_unsigned = allow_unsigned
         self.peer_quota_mb = peer_quota_mb
         """How much mail is taken from one peer in a day, in MiB."""
+        self.tls_cert = tls_cert
+        """The files of the certificate and the key that this node serves TLS with; None: it does not."""
+        self.tls_key = tls_key
         self.checkup = checkup or Thresholds()
         self.path = path
         """The file it was read from; None when there is none."""
@@ -246,9 +255,12 @@ def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
         count = "a mistake" if len(checker.mistakes) == 1 else f"{len(checker.mistakes)} mistakes"
         raise ConfigError(f"The config file {path} has {count}:\n{listed}\n")
     folder = os.path.dirname(os.path.abspath(path))
-    for key in ("mailbox_dir", "db_path", "registry_db_path", "ping_dir"):
+    for key in PATH_KEYS:
         if key in values:
             values[key] = os.path.join(folder, os.path.expanduser(values[key]))
+    for node in values["nodes"]:
+        if node.tls_cert and "\n" not in node.tls_cert:
+            node.tls_cert = os.path.join(folder, os.path.expanduser(node.tls_cert))
     node_id = which_node(values["nodes"], environ.get(NODE_ENV) or values.pop("node_id", None))
     values.pop("node_id", None)
     return Config(node_id=node_id, path=path, warnings=tuple(checker.warnings), **values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 
-from claudemail.config import DEFAULT_PORT, RESERVED, Instance, Node, Thresholds
+from claudemail.config import DEFAULT_PORT, PATH_KEYS, RESERVED, Instance, Node, Thresholds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
     "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup",
+    "tls_cert", "tls_key",
 )  # fmt: skip
-NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind", "pull", "accept_from")
+NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind", "pull", "accept_from", "tls_cert")
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
 NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, at most 64"
 _MAX_SIGNATURE = 200
@@ -24,6 +25,7 @@ _MAX_PORT = 65_535
 _LONGEST_LABEL = 63
 _MAX_THRESHOLD = 1_000_000
 _MAX_QUOTA_MB = 1_000_000
+_MAX_CERTIFICATE = 20_000
 
 
 class Checker:
@@ -44,7 +46,7 @@ class Checker:
         values["instances"] = self._instances(data.get("instances", []), nodes)
         if "signatures" in data:
             values["signatures"] = self._signatures(data["signatures"])
-        for key in ("mailbox_dir", "db_path", "registry_db_path", "ping_dir"):
+        for key in PATH_KEYS:
             if key in data and self._expect(key, data[key], _is_text(data[key]), "the path of a file or folder"):
                 values[key] = data[key]
         for key in ("poll_interval_ms", "heartbeat_interval_ms"):
@@ -66,6 +68,8 @@ class Checker:
             values["peer_quota_mb"] = quota
         if "checkup" in data:
             values["checkup"] = self._thresholds(data["checkup"])
+        if ("tls_cert" in data) != ("tls_key" in data):
+            self._wrong("tls_cert", data.get("tls_cert"), "both tls_cert and tls_key, or neither")
         if "node_id" in data:
             values["node_id"] = self._known_node("node_id", data["node_id"], nodes)
         return values
@@ -105,10 +109,16 @@ class Checker:
         if bind is not None:
             self._expect(f"{key}.bind", bind, _is_host(bind), "an IP address to listen on")
         accept_from = self._senders(f"{key}.accept_from", item.get("accept_from"))
+        tls_cert = item.get("tls_cert")
+        if tls_cert is not None:
+            fits = isinstance(tls_cert, str) and 0 < len(tls_cert) < _MAX_CERTIFICATE
+            self._expect(f"{key}.tls_cert", tls_cert, fits, "a certificate (PEM), or the path of one")
         if not name:
             return None
         port = port if _is_whole(port, 1, _MAX_PORT) else 0
-        return Node(name, str(ip), port, public_key, bind, pull=pull is True, accept_from=accept_from)
+        return Node(
+            name, str(ip), port, public_key, bind, pull=pull is True, accept_from=accept_from, tls_cert=tls_cert
+        )
 
     def _senders(self, key: str, data: object) -> tuple[str, ...] | None:
         if data is None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "actions": "List what somebody has to do: pending and in work, the most pressing first.",
     "action": "Create, update and list actions.",
     "status": "Show the state of this node and its outbox.",
+    "retry": "Try at once what has not got through.",
     "roster": "Show who is in the fleet.",
     "checkup": "Say what in the fleet wants attention.",
     "doctor": "Examine this node, and say what to do about what is wrong.",

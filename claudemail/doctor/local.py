@@ -225,7 +225,7 @@ def gateway(settings: Config) -> Iterator[Examined]:
     if not settings.peers:
         yield note("gateway", "not running; the first session starts it")
         return
-    trouble = _cannot_bind(node.bind, node.port)
+    trouble = None if node.pull else _cannot_bind(node.bind, node.port)
     if trouble is not None:
         yield problem(
             "port", f"{node.bind}:{node.port}: {trouble}", "Free it, or set bind or gateway_port in the config."

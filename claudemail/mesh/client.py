@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from typing import NamedTuple, TypeVar
 
@@ -11,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from claudemail.clock import WallClock
 from claudemail.config import Node
-from claudemail.errors import PeerRefused, PeerUnreachable
+from claudemail.errors import ConfigError, PeerRefused, PeerUnreachable
 from claudemail.keys import NodeKey
 from claudemail.mesh import signing
+from claudemail.mesh.tls import client_context
 from claudemail.model.greeting import Greeting
 from claudemail.model.parcel import MAX_REQUEST_BYTES, Answer, Batch, Handout, Problem, Pull, Setback
 from claudemail.model.roster import Heartbeat
@@ -67,12 +69,30 @@ class MeshClient:
         self._node = node
         self._key = key
         self._wall = wall
-        # A new client per request would cost 20 ms; proxies from the environment have no place between one's own nodes.
-        self._http = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=None, keepalive_expiry=60))
+        # A new client per request would cost 20 ms.
+        self._plain = _http(verify=False)
+        self._pinned: dict[str, httpx.AsyncClient] = {}
+        """A client for each peer that is known by a certificate of its own."""
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        for client in (self._plain, *self._pinned.values()):
+            await client.aclose()
+
+    def _to(self, peer: Node) -> httpx.AsyncClient:
+        """Return what speaks with a peer.
+
+        Raises:
+            PeerUnreachable: its certificate cannot be read.
+        """
+        if peer.tls_cert is None:
+            return self._plain
+        if peer.id not in self._pinned:
+            try:
+                self._pinned[peer.id] = _http(verify=client_context(peer))
+            except ConfigError as error:
+                raise PeerUnreachable(error.message, remedy=error.remedy) from error
+        return self._pinned[peer.id]
 
     async def deliver(self, peer: Node, batch: Batch) -> Answer | Setback:
         """Hand parcels to a peer and return its answer.
@@ -116,7 +136,9 @@ class MeshClient:
                 asyncio.timeout(
                     _WHOLE_S + wait_s
                 ),  # a peer that answers byte by byte would else hold the lane for ever
-                self._http.stream("POST", peer.url + path, content=body, headers=headers, timeout=timeout) as response,
+                self._to(peer).stream(
+                    "POST", peer.url + path, content=body, headers=headers, timeout=timeout
+                ) as response,
             ):
                 content = await _read(response, peer)
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -137,6 +159,12 @@ class MeshClient:
         if status == _TOO_LARGE:
             raise TooLarge(_refused(peer, response, content).message)
         return Reply(status, content, verified)
+
+
+def _http(*, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:
+    """Return a client without the environment's proxies: they have no place between one's own nodes."""
+    limits = httpx.Limits(max_connections=None, keepalive_expiry=60)
+    return httpx.AsyncClient(verify=verify, trust_env=False, limits=limits)
 
 
 async def _read(response: httpx.Response, peer: Node) -> bytes:
@@ -172,6 +200,8 @@ def _plain(error: httpx.TransportError) -> str:
     text = str(error).lower()
     if "name or service not known" in text or "nodename nor servname" in text or "name resolution" in text:
         return "its host name is not known"
+    if "certificate verify failed" in text:
+        return "it shows another certificate than the one in the config (tls_cert)"
     for word in ("connection refused", "no route to host", "network is unreachable", "connection reset"):
         if word in text:
             return word

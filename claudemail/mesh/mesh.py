@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import socket
-from collections.abc import Callable, Iterator
-
-import uvicorn
+import ssl
+from collections.abc import Callable
 
 from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.keys import NodeKey
 from claudemail.mesh.client import MeshClient
-from claudemail.mesh.connection import Connection
 from claudemail.mesh.contacts import Contacts
 from claudemail.mesh.gateway import Gateway
 from claudemail.mesh.heartbeat import Pulse
 from claudemail.mesh.lane import Lane
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.mesh.poll import Poll
+from claudemail.mesh.server import bind, serve
+from claudemail.mesh.tls import server_context
 from claudemail.model.parcel import Batch, Origin, Pull
 
 log = logging.getLogger(__name__)
@@ -116,9 +114,9 @@ class Mesh:
         said = None
         while True:
             try:
-                door = _bind(node.bind, node.port)
-            except OSError as error:
-                why = f"{node.bind}:{node.port}: {error.strerror}"
+                door, tls = bind(node.bind, node.port), server_context(self._config)
+            except (OSError, ssl.SSLError) as error:
+                why = f"{node.bind}:{node.port}: {error.strerror or error}"
                 if why != said:
                     log.warning("cannot listen on %s", why)
                     listening(None, f"cannot listen on {why}")
@@ -127,51 +125,4 @@ class Mesh:
                 continue
             listening(f"{node.bind}:{node.port}", None)
             with door:
-                await _serve(self._gateway, door)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    door = socket.socket(family, kind, protocol)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(address)
-        door.listen(128)
-    except OSError:
-        door.close()
-        raise
-    door.setblocking(False)
-    return door
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without a hold on the process's signals: the gateway stops it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _serve(gateway: Gateway, door: socket.socket) -> None:
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each request that is none
-    server = _Server(
-        uvicorn.Config(
-            gateway.app,
-            http=Connection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=3,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[door]))
-    try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await serving
-        raise
+                await serve(self._gateway.app, door, tls)

@@ -290,6 +290,21 @@ class LaneView(View):
     rtt_ms: float | None
     verified: bool
     """Whether its public key is known here, so that its signatures are checked."""
+    pull: bool = False
+    """Whether it cannot be reached, and fetches its mail."""
+
+
+class RetryView(View):
+    """What is tried again."""
+
+    nodes: list[str]
+    """The nodes that are tried now."""
+    waiting: int
+    """How many parcels wait for them."""
+    revived: int
+    """How many dead letters are among those again."""
+    dead: int
+    """How many dead letters are left."""
 
 
 class DeadLetter(View):
@@ -330,6 +345,8 @@ class StatusView(View):
     listening: str | None
     """The address it listens on for peers; None: it does not."""
     listen_error: str | None
+    pull: bool
+    """Whether this node cannot be reached, and fetches its mail."""
     lanes: list[LaneView]
     dead_letters: list[DeadLetter]
     disk_free: int
