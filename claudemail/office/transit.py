@@ -271,12 +271,7 @@ class Transit:
     async def give_up(self, peer: str, epoch: str, seq: int, code: str, reason: str) -> None:
         """Put a parcel that a peer can never take into dead letters, and go on with the next."""
         now = self._desk.wall()
-
-        def work(connection: sqlite3.Connection) -> None:
-            outbox.bury(connection, peer, epoch, seq, code, reason, now)
-            outbox.new_epoch(connection, peer)  # the receiver would wait for the number that is gone
-
-        await self._desk.mail.write(work)
+        await self._desk.mail.write(lambda connection: outbox.give_up(connection, peer, epoch, seq, code, reason, now))
 
     async def contact(self, peer: str) -> None:
         """Note that a peer was in contact."""

@@ -21,6 +21,8 @@ It is counted in service time: what the gateway has seen go by. A clock that is 
 """
 _SERVICE = "(SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'service_ms'), 0))"
 EXPIRED = "expired"
+_NO_LANE = "none"
+"""The epoch of dead letters whose place in the lane another parcel has."""
 _NO_CHANGES = json.dumps({"changes": []})
 _WAITING = "INDEXED BY outbox_waiting"
 """Left to itself, SQLite walks the primary key through all of the sent log, to find what waits at its end."""
@@ -94,6 +96,22 @@ def bury(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: 
     for row in rows:
         if row["brief"] is not None:
             recipients.failed(connection, row["brief"], peer, reason, now)
+
+
+def give_up(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int) -> None:
+    """Put a parcel into dead letters that its peer has never taken, and an empty one in its place, so that the lane has no hole."""
+    bury(connection, peer, epoch, seq, code, reason, now)
+    moved = connection.execute(
+        "UPDATE outbox SET epoch = ?, seq = rowid WHERE peer = ? AND epoch = ? AND seq = ? AND dead_code IS NOT NULL",
+        (_NO_LANE, peer, epoch, seq),
+    )
+    if moved.rowcount:
+        body = json.dumps({"receipts": []})
+        connection.execute(
+            "INSERT INTO outbox (peer, epoch, seq, id, kind, body, bytes, at, service)"
+            f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, {_SERVICE})",
+            (peer, epoch, seq, new_id(now), ParcelKind.RECEIPTS, body, len(body), now),
+        )
 
 
 def has_waiting(connection: sqlite3.Connection, peer: str, kind: ParcelKind) -> bool:
