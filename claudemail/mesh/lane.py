@@ -46,6 +46,8 @@ class Lane:
         """How many parcels the peer takes at once, as far as it has said."""
         self._more = asyncio.Event()
         self._contacted = asyncio.Event()
+        self._asked = 0
+        """How often somebody had asked for the peer to be tried at once, when the lane last looked."""
         self._fetching: asyncio.Event | None = None
         """Ends the wait of the peer's last pull, when there is a newer one."""
 
@@ -144,10 +146,10 @@ class Lane:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + delay
         try:
-            asked = await self._mailroom.retry_asked(self.peer.id)
             while not self._contacted.is_set() and (left_s := deadline - loop.time()) > 0:
                 self._more.clear()
-                if await self._mailroom.retry_asked(self.peer.id) != asked:
+                before, self._asked = self._asked, await self._mailroom.retry_asked(self.peer.id)
+                if self._asked != before:
                     self._backoff.reset()
                     return
                 await _wait_any((self._contacted, self._more), left_s)

@@ -99,7 +99,7 @@ def bury(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: 
 
 
 def give_up(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int) -> None:
-    """Put a parcel into dead letters that its peer has never taken, and an empty one in its place, so that the lane has no hole."""
+    """Put a parcel into dead letters that its peer has never taken, and an empty one in its place: the lane has no hole."""
     bury(connection, peer, epoch, seq, code, reason, now)
     moved = connection.execute(
         "UPDATE outbox SET epoch = ?, seq = rowid WHERE peer = ? AND epoch = ? AND seq = ? AND dead_code IS NOT NULL",

@@ -344,8 +344,8 @@ async def test_a_lane_that_waits_out_a_failure_is_woken_by_a_retry(fleet: Fleet)
             while (retry_at := (await office.status()).lanes[0].retry_at) is None or retry_at < office.now() + 60_000:
                 await rung.wait()
                 rung.clear()
-            while not calls.empty():
-                calls.get_nowait()
+            while await calls.get() != "/v1/parcels":
+                pass
             await asyncio.to_thread(run, fleet["server1"], "retry")
             while await calls.get() != "/v1/parcels":
                 pass
