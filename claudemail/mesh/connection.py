@@ -20,8 +20,10 @@ ANSWER_S = 90.0
 MOST_HEAD_BYTES = 16 * 1024
 MOST_CONNECTIONS = 400
 """More than that at once, and the oldest one that has brought no signed request yet is cut off."""
-_LINGER_S = 2.0
-_LINGER_BYTES = 2 * 1024 * 1024
+_LINGER_S = 5.0
+_LINGER_BYTES = 512 * 1024 * 1024
+_LINGER_REST_S = 0.001
+"""What is dropped is read in no hurry: it must not keep the gateway from its work."""
 _STATE = "connection"
 
 
@@ -60,9 +62,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes in."""
         if self._leftover is not None:
-            self._leftover -= len(data)
-            if self._leftover < 0:
-                self.abort()
+            self._drop(len(data))
             return
         if self._timer is None:
             self._within(RECEIVE_S, self._too_slow)
@@ -138,6 +138,15 @@ class Connection(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._within(_LINGER_S, self.abort)
+
+    def _drop(self, size: int) -> None:
+        assert self._leftover is not None
+        self._leftover -= size
+        if self._leftover < 0:
+            self.abort()
+        else:
+            self.transport.pause_reading()
+            self.loop.call_later(_LINGER_REST_S, self.transport.resume_reading)
 
     def _within(self, seconds: float, otherwise: Callable[[], None]) -> None:
         self._stop_timer()
