@@ -33,6 +33,7 @@ COMMANDS = {
     "restore": "Put a backup in the place of this node's mail.",
     "rebuild": "Make the mailbox files from the database, or the database from the files.",
     "keys": "Show this node's public key.",
+    "certificate": "Make the certificate with which this node serves TLS.",
     "console": "Open the operator's console.",
     "gateway": "Run this node's gateway.",
     "mcp": "Serve one Claude Code session on stdin and stdout.",

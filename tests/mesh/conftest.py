@@ -132,3 +132,9 @@ async def reached(office: Office, ref: str, state: DeliveryState) -> None:
             await rung.wait()
             rung.clear()
     unsubscribe()
+
+
+async def titles(office: Office) -> list[str]:
+    """Return the titles in charlie's mailbox, oldest first."""
+    page = await office.inbox(["charlie"], limit=100)
+    return [row.title for row in reversed(page.rows)]

@@ -17,13 +17,7 @@ from claudemail.model.parcel import Answer
 from claudemail.model.roster import Heartbeat
 from claudemail.office import Office
 from claudemail.testing import Fleet, until
-from tests.mesh.conftest import Knocker
-
-
-async def titles(office: Office) -> list[str]:
-    """Return the titles in charlie's mailbox, oldest first."""
-    page = await office.inbox(["charlie"], limit=100)
-    return [row.title for row in reversed(page.rows)]
+from tests.mesh.conftest import Knocker, titles
 
 
 async def test_a_repeated_batch_is_taken_once(knocker: Knocker, there: Office) -> None:
