@@ -48,6 +48,8 @@ class Lane:
         self._contacted = asyncio.Event()
         self._asked = 0
         """How often somebody had asked for the peer to be tried at once, when the lane last looked."""
+        self._one_way = False
+        """Whether the peer reaches this node, and this node does not reach it."""
         self._fetching: asyncio.Event | None = None
         """Ends the wait of the peer's last pull, when there is a newer one."""
 
@@ -64,13 +66,14 @@ class Lane:
         """Carry parcels until cancelled."""
         while True:
             self._more.clear()
-            self._contacted.clear()
             try:
                 batch = await self._mailroom.next_batch(self.peer.id, self._most)
                 if batch is None:
                     await _wait(self._more, self._poll_s)  # and look anyhow: whoever put a parcel in may not have rung
                     continue
                 await self._exchange(batch)
+                self._one_way = False
+                self._contacted.clear()
                 self._backoff.reset()
             except (PeerUnreachable, PeerRefused, StoreError) as error:
                 await self._wait_out(error)
@@ -116,7 +119,8 @@ class Lane:
     async def hand_out(self, pull: Pull) -> Batch | None:
         """Serve a peer that fetches its parcels: take in what became of the last ones, and return the next.
 
-        It waits for some as long as the peer allows, or until the peer asks anew: then it has given the former call up.
+        It waits for some as long as the peer allows, or until the peer asks anew: then it has given the former call up. One that
+        can be pushed to is handed nothing: it would get everything twice.
         """
         if self._fetching is not None:
             self._fetching.set()
@@ -125,13 +129,17 @@ class Lane:
         deadline = asyncio.get_running_loop().time() + pull.wait_ms / 1000
         while True:
             self._more.clear()
-            batch = await self._mailroom.next_batch(self.peer.id)
+            fetches = self.peer.pull or self._one_way
+            batch = await self._mailroom.next_batch(self.peer.id) if fetches else None
             left_s = deadline - asyncio.get_running_loop().time()
             if batch is not None or left_s <= 0 or over.is_set():
                 return batch
             await _wait_any((self._more, over), min(left_s, self._poll_s))
 
     async def _wait_out(self, error: PeerUnreachable | PeerRefused | StoreError) -> None:
+        if isinstance(error, PeerUnreachable) and self._contacted.is_set():
+            self._one_way = True  # it was tried because the peer had called
+        self._contacted.clear()
         delay = self._backoff.next()
         if isinstance(error, PeerBusy):
             delay = max(delay, error.retry_after_s)

@@ -152,8 +152,22 @@ async def test_mail_is_not_handed_to_who_only_says_its_name(tmp_path: Path) -> N
             assert (await office.read(office.operator(), sent.ref)).recipients[0].state is DeliveryState.QUEUED
 
 
-async def test_a_pull_is_served_and_acknowledged(knocker: Knocker, there: Office) -> None:
+async def test_a_pull_is_served_and_acknowledged(fleet: Fleet) -> None:
     """A call is answered with the next parcels; the same again until their outcome is told; a newer call ends an older one."""
+    change(fleet, "server1", pull=True)
+    fleet["server2"].start()
+    knocker = Knocker(fleet)
+    async with knocker.http, await Office.open(fleet["server2"].config) as there:
+        await _pulls(knocker, there)
+
+
+async def test_a_pull_of_a_node_that_is_pushed_to_brings_nothing(knocker: Knocker, there: Office) -> None:
+    """Mail for a node that can be reached is pushed; it is not handed out a second time."""
+    await there.send(there.operator(), Draft(to=["alpha"], title="one"))
+    assert (await knocker.post({}, "/v1/pull")).json() == {"batch": None}
+
+
+async def _pulls(knocker: Knocker, there: Office) -> None:
     waiting = asyncio.create_task(knocker.post({"wait_ms": 30_000}, "/v1/pull"))
     sent = await there.send(there.operator(), Draft(to=["alpha"], title="one"))
     first = (await waiting).json()["batch"]
