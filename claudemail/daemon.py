@@ -27,6 +27,7 @@ _LOOK_EVERY_S = 2.0
 _MIRROR_QUIET_S = 1.0
 _MIRROR_PATIENCE = 10
 """After so many times without quiet, files are written all the same."""
+_MIRROR_WHILE_S = 2.0
 _MIRROR_AGAIN_S = 30.0
 
 
@@ -186,24 +187,32 @@ async def _mirror(office: Office) -> None:
     said = ""
     try:
         while True:
+            for _ in range(_MIRROR_PATIENCE):
+                changed.clear()
+                await asyncio.sleep(_MIRROR_QUIET_S)
+                if not changed.is_set():
+                    break
             try:
-                while await _timed(office.mirror_some):
-                    pass
+                if not await _mirror_for_a_while(office, changed):
+                    await changed.wait()
                 said = ""
             except (MirrorError, StoreError) as error:
                 if error.message != said:
                     log.warning("%s", error)
                 said = error.message
                 await asyncio.sleep(_MIRROR_AGAIN_S)
-                continue
-            await changed.wait()
-            for _ in range(_MIRROR_PATIENCE):
-                changed.clear()
-                await asyncio.sleep(_MIRROR_QUIET_S)
-                if not changed.is_set():
-                    break
     finally:
         unsubscribe()
+
+
+async def _mirror_for_a_while(office: Office, changed: asyncio.Event) -> bool:
+    """Write files for some time, or until none is due; return whether some may be."""
+    deadline = time.monotonic() + _MIRROR_WHILE_S
+    while time.monotonic() < deadline:
+        changed.clear()
+        if not await _timed(office.mirror_some):
+            return changed.is_set()
+    return True
 
 
 async def _timed(work: Callable[[], Awaitable[int]]) -> int:
