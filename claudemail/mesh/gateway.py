@@ -58,7 +58,7 @@ class Gateway:
         )
 
     async def _ping(self, _: Request) -> Response:
-        return JSONResponse({"node": self._node_id, "version": __version__})
+        return JSONResponse({"node": self._node_id})
 
     async def _parcels(self, origin: Origin, body: bytes) -> Response:
         answer = await self._mailroom.take_in(origin, Batch.model_validate_json(body))

@@ -13,7 +13,7 @@ from claudemail.mesh.backoff import Backoff
 from claudemail.mesh.client import MeshClient, PeerBusy, TooLarge
 from claudemail.mesh.contacts import Contacts
 from claudemail.mesh.mailroom import Mailroom
-from claudemail.model.parcel import MAX_BATCH, Answer, Batch, Pull
+from claudemail.model.parcel import MAX_BATCH, Answer, Batch, Pull, Setback
 
 log = logging.getLogger(__name__)
 _BREATH_S = 0.05
@@ -71,7 +71,7 @@ class Lane:
                 if batch is None:
                     await _wait(self._more, self._poll_s)  # and look anyhow: whoever put a parcel in may not have rung
                     continue
-                await self._exchange(batch)
+                await self._stream(batch)
                 self._one_way = False
                 self._contacted.clear()
                 self._backoff.reset()
@@ -82,18 +82,41 @@ class Lane:
                 log.exception("the lane to %s failed", self.peer.id)
                 await self._wait_out(PeerRefused(f"The lane to {self.peer.id} failed: {type(error).__name__}."))
 
-    async def _exchange(self, batch: Batch) -> None:
-        """Hand a batch over and take the answer in.
+    async def _stream(self, batch: Batch) -> None:
+        """Carry a batch and those behind it, one after the other, as long as the peer takes them.
+
+        While one is on its way the next is read, and what became of the last is noted: neither node waits for the other's disk.
+        Should a note be lost, the peer knows the parcels when they come again.
+        """
+        noting: asyncio.Task[None] | None = None
+        following: Batch | None = batch
+        try:
+            while following is not None:
+                batch = following
+                last = batch.parcels[-1].seq
+                reading = asyncio.create_task(self._mailroom.next_batch(self.peer.id, self._most, last))
+                try:
+                    answer = await self._client.deliver(self.peer, batch)
+                finally:
+                    following = await reading
+                await self._contacts.seen(self.peer.id)
+                if noting is not None:
+                    await noting
+                noting = asyncio.create_task(self._note(batch, answer))
+                if not isinstance(answer, Answer) or answer.have != last:
+                    break
+        except TooLarge as error:
+            await self._send_less(batch, error)
+        finally:
+            if noting is not None:
+                await noting
+
+    async def _note(self, batch: Batch, answer: Answer | Setback) -> None:
+        """Note what became of a batch.
 
         Raises:
             PeerRefused: the peer answers, and takes nothing: to send the same again at once would go on for ever.
         """
-        try:
-            answer = await self._client.deliver(self.peer, batch)
-        except TooLarge as error:
-            await self._send_less(batch, error)
-            return
-        await self._contacts.seen(self.peer.id)
         if isinstance(answer, Answer):
             await self._mailroom.acknowledged(self.peer.id, batch, answer)
             if answer.have < batch.parcels[0].seq:

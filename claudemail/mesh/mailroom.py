@@ -11,8 +11,8 @@ from claudemail.model.roster import Heartbeat
 class Mailroom(Protocol):
     """Gives out parcels for peers and takes in theirs. Every method may raise StoreError."""
 
-    async def next_batch(self, peer: str, most: int = MAX_BATCH) -> Batch | None:
-        """Return what is to go to a peer next, up to so many parcels, or None."""
+    async def next_batch(self, peer: str, most: int = MAX_BATCH, after: int = 0) -> Batch | None:
+        """Return what is to go to a peer next, up to so many parcels, with numbers above `after`; or None."""
 
     async def acknowledged(self, peer: str, batch: Batch, answer: Answer) -> None:
         """Take in a peer's answer to a batch."""

@@ -232,9 +232,9 @@ class Transit:
         accepted = self._accepted[node]
         return accepted is None or not accepted.isdisjoint({sender.name.lower(), (sender.instance or "").lower()})
 
-    async def next_batch(self, peer: str, most: int = MAX_BATCH) -> Batch | None:
-        """Return what is to go to a peer next, up to so many parcels, or None."""
-        return await self._desk.mail.read(lambda connection: outbox.batch(connection, peer, most))
+    async def next_batch(self, peer: str, most: int = MAX_BATCH, after: int = 0) -> Batch | None:
+        """Return what is to go to a peer next, up to so many parcels, with numbers above `after`; or None."""
+        return await self._desk.mail.read(lambda connection: outbox.batch(connection, peer, most, after))
 
     async def acknowledged(self, peer: str, batch: Batch, answer: Answer) -> None:
         """Take in a peer's answer to a batch: it has this much, and refused that."""

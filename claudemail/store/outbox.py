@@ -49,15 +49,15 @@ def enqueue(
     _enqueue(connection, peer, id, kind, len(text), now, body=text)
 
 
-def batch(connection: sqlite3.Connection, peer: str, most: int = MAX_BATCH) -> Batch | None:
-    """Return the next parcels for a peer, up to so many, or None when nothing waits."""
+def batch(connection: sqlite3.Connection, peer: str, most: int = MAX_BATCH, after: int = 0) -> Batch | None:
+    """Return the next parcels for a peer, up to so many, with numbers above `after`; None when there are none."""
     lane = connection.execute("SELECT epoch FROM lanes WHERE peer = ?", (peer,)).fetchone()
     if lane is None:
         return None
     rows = connection.execute(
         f"SELECT o.*, b.canonical, b.signature FROM outbox o {_WAITING} LEFT JOIN briefs b ON b.number = o.brief"
-        " WHERE o.peer = ? AND o.done_at IS NULL AND o.epoch = ? ORDER BY o.seq LIMIT ?",
-        (peer, lane["epoch"], min(most, MAX_BATCH)),
+        " WHERE o.peer = ? AND o.seq > ? AND o.done_at IS NULL AND o.epoch = ? ORDER BY o.seq LIMIT ?",
+        (peer, after, lane["epoch"], min(most, MAX_BATCH)),
     )
     parcels: list[Parcel] = []
     size = 0
