@@ -116,6 +116,7 @@ class Config:
         heartbeat_interval_ms: int = 60_000,
         allow_unsigned: bool | None = None,
         checkup: Thresholds | None = None,
+        metrics_port: int | None = None,
         path: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
@@ -134,6 +135,8 @@ class Config:
             allow_unsigned = not any(node.public_key for node in nodes)
         self.allow_unsigned = allow_unsigned
         self.checkup = checkup or Thresholds()
+        self.metrics_port = metrics_port
+        """The port of 127.0.0.1 at which metrics are served as well; None: at the gateway's socket only."""
         self.path = path
         """The file it was read from; None when there is none."""
         self.warnings = warnings

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
-    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "checkup",
+    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "checkup", "metrics_port",
 )  # fmt: skip
 NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind")
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
@@ -58,6 +58,8 @@ class Checker:
             values["allow_unsigned"] = data["allow_unsigned"]
         if "checkup" in data:
             values["checkup"] = self._thresholds(data["checkup"])
+        if "metrics_port" in data:
+            values["metrics_port"] = self._metrics_port(data["metrics_port"], nodes)
         if "node_id" in data:
             values["node_id"] = self._known_node("node_id", data["node_id"], nodes)
         return values
@@ -150,6 +152,12 @@ class Checker:
             expected = f"a whole number from 1 to {_MAX_THRESHOLD}"
             self._expect(f"checkup.{key}", value, _is_whole(value, 1, _MAX_THRESHOLD), expected)
         return Thresholds(**given)
+
+    def _metrics_port(self, port: object, nodes: tuple[Node, ...]) -> object:
+        if self._expect("metrics_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}"):
+            taken = any(node.port == port for node in nodes)
+            self._expect("metrics_port", port, not taken, "a port that is not the gateway_port of a node")
+        return port
 
     def _name(self, key: str, value: object) -> str:
         """Return `value` if it is a name, else note the mistake and return the empty string."""

@@ -19,6 +19,7 @@
     ├── BackupError            a backup cannot be made, or is none
     ├── GatewayRunning         this node's gateway runs, and must not
     ├── GatewayUnavailable     this node's daemon cannot be reached or started
+    ├── ServiceUnavailable     there is no service manager that could run it, or it refused
     ├── PeerUnreachable        another node did not answer
     └── PeerRefused            another node answered no
 
@@ -178,6 +179,13 @@ class GatewayUnavailable(ClaudeMailError):
     code = "gateway"
     exit_code = 6
     remedy = "Run `claudemail gateway` to see why it does not start."
+
+
+class ServiceUnavailable(ClaudeMailError):
+    """There is no service manager here that could run the gateway."""
+
+    code = "service"
+    exit_code = 6
 
 
 class PeerUnreachable(ClaudeMailError):

@@ -18,6 +18,7 @@ from claudemail.config import Config
 from claudemail.errors import PeerRefused, StoreError, StoreFull
 from claudemail.mesh import signing
 from claudemail.mesh.client import GREETING, HEARTBEAT, PARCELS
+from claudemail.mesh.counts import Counts
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.model.greeting import Greeting
 from claudemail.model.parcel import MAX_REQUEST_BYTES, Batch, Origin, Setback
@@ -41,13 +42,21 @@ class Gateway:
     """The HTTP application of one node."""
 
     def __init__(
-        self, config: Config, mailroom: Mailroom, wall: WallClock, *, contact: Contact, suspect: Callable[[str], None]
+        self,
+        config: Config,
+        mailroom: Mailroom,
+        wall: WallClock,
+        *,
+        contact: Contact,
+        suspect: Callable[[str], None],
+        counts: Counts,
     ) -> None:
         self._config = config
         self._mailroom = mailroom
         self._wall = wall
         self._contact = contact
         self._suspect = suspect
+        self._counts = counts
         self._keys = {node.id: node.public_key for node in config.nodes}
         self.app = Starlette(
             routes=[
@@ -100,7 +109,9 @@ class Gateway:
             raise DoorError(401, error.code, str(error)) from error
 
     async def _parcels(self, origin: Origin, body: bytes) -> Response:
-        answer = await self._mailroom.take_in(origin, Batch.model_validate_json(body))
+        batch = Batch.model_validate_json(body)
+        answer = await self._mailroom.take_in(origin, batch)
+        self._counts.taken_in(origin.node, batch, answer)
         status = 409 if isinstance(answer, Setback) else 200
         return Response(answer.model_dump_json(), status, media_type="application/json")
 

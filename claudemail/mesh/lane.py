@@ -12,6 +12,7 @@ from claudemail.errors import PeerRefused, PeerUnreachable, StoreError
 from claudemail.mesh.backoff import Backoff
 from claudemail.mesh.client import MeshClient, PeerBusy
 from claudemail.mesh.contacts import Contacts
+from claudemail.mesh.counts import Counts
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.model.parcel import Answer, Batch
 
@@ -32,6 +33,7 @@ class Lane:
         wall: WallClock,
         *,
         poll_interval_ms: int,
+        counts: Counts,
     ) -> None:
         self.peer = peer
         self._mailroom = mailroom
@@ -42,6 +44,8 @@ class Lane:
         self._backoff = Backoff()
         self._setbacks = 0
         """How often in a row the peer asked for earlier parcels: once is how it is set right."""
+        self._counts = counts
+        self._finishing = False
         self._more = asyncio.Event()
         self._contacted = asyncio.Event()
 
@@ -54,9 +58,15 @@ class Lane:
         self._backoff.reset()
         self._contacted.set()
 
+    def finish(self) -> None:
+        """Have `run` return: at once, or when the exchange in flight has ended."""
+        self._finishing = True
+        self._more.set()
+        self._contacted.set()
+
     async def run(self) -> None:
-        """Carry parcels until cancelled."""
-        while True:
+        """Carry parcels until cancelled, or told to finish."""
+        while not self._finishing:
             self._more.clear()
             self._contacted.clear()
             try:
@@ -83,6 +93,7 @@ class Lane:
         await self._contacts.seen(self.peer.id)
         if isinstance(answer, Answer):
             await self._mailroom.acknowledged(self.peer.id, batch, answer)
+            self._counts.delivered(self.peer.id, batch, answer)
             if answer.have < batch.parcels[0].seq:
                 raise PeerRefused(f"{self.peer.id} answers without having taken what was sent.")
             self._setbacks = 0
