@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
+from textwrap import indent
 
 from claudemail.text import scrub, scrub_line, shorten
 
@@ -92,7 +93,8 @@ def pieces(data: Mapping[str, object]) -> Iterator[tuple[str, str | None]]:
         if name not in ("ts", "level", "message", "event", "traceback"):
             yield f"  {name}={value}", "dim"
     if "traceback" in data:
-        yield f"\n{str(data['traceback']).rstrip()}", None
+        # Set back, so that nothing in it can pass for an entry.
+        yield "\n" + indent(str(data["traceback"]).rstrip(), "    "), None
 
 
 class AsJson(logging.Formatter):

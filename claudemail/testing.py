@@ -115,7 +115,7 @@ class Member:
             self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Return once the gateway answers at its socket.
+        """Return once the gateway answers at its socket, and at its port or says why not.
 
         Raises:
             TimeoutError: it does not; the log says why.
@@ -124,7 +124,10 @@ class Member:
 
     def _dialled(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            return probe.connect_ex(running.socket_path(self.config)) == 0
+            if probe.connect_ex(running.socket_path(self.config)) != 0:
+                return False
+        notice = running.read_notice(self.config.state_dir)
+        return notice is not None and bool(notice.listening or notice.listen_error or not self.config.peers)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Kill the gateway, whoever started it, and wait until it is gone."""
