@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from claudemail.cli.printing import Piece
 
@@ -31,26 +32,29 @@ def last(path: Path, count: int) -> list[str]:
 
 def follow(path: Path) -> Iterator[str]:
     """Yield the lines that are written to the log from now on, for ever; also after it has begun anew."""
-    file = None
-    try:
-        file = path.open("rb")
-        file.seek(0, os.SEEK_END)
-    except FileNotFoundError:
-        pass  # from its beginning, when it comes
     rest = b""
+    at_end = True  # of the first file only what comes; of those after it all
     while True:
-        data = file.read(_CHUNK) if file is not None else b""
-        *lines, rest = (rest + data).split(b"\n")
-        yield from (line.decode("utf-8", "replace") for line in lines if line.strip())
-        if data:
-            continue
-        if file is None or not _is_current(file.fileno(), path):
-            if file is not None and (left := file.read()):  # written between our last look and its being put aside
-                rest += left
-                continue
-            if path.exists():
-                file = path.open("rb")
-                continue
+        try:
+            with path.open("rb") as file:
+                if at_end:
+                    file.seek(0, os.SEEK_END)
+                for data in _growing(file, path):
+                    *lines, rest = (rest + data).split(b"\n")
+                    yield from (line.decode("utf-8", "replace") for line in lines if line.strip())
+        except FileNotFoundError:
+            time.sleep(_LOOK_EVERY_S)
+        at_end = False
+
+
+def _growing(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """Yield what is added to a file, until another has taken its place."""
+    while True:
+        replaced = _is_replaced(file.fileno(), path)
+        while data := file.read(_CHUNK):  # after that look, so that nothing is missed which was written before it
+            yield data
+        if replaced:
+            return
         time.sleep(_LOOK_EVERY_S)
 
 
@@ -80,8 +84,8 @@ def _end_of(path: Path, count: int) -> list[str]:
     return lines[-count:]
 
 
-def _is_current(descriptor: int, path: Path) -> bool:
+def _is_replaced(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return not os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
-        return True  # put aside, and the next has not begun
+        return False  # put aside, and the next has not begun

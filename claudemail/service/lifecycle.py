@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 START_S = 30.0
 _LOOK_EVERY_S = 0.05
-_ASK_S = 5.0
+_ASK_S = 3.0
 
 
 def answers(config: Config) -> bool:

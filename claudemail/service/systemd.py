@@ -36,6 +36,11 @@ class Systemd(ServiceManager):
         system is not made read-only either: mail may be kept anywhere.
         """
         one = self.definition
+        if set(one.command[0]) & set("\"'\\"):
+            raise ServiceUnavailable(
+                f"systemd takes no program whose path has quotes or backslashes in it: {one.command[0]}.",
+                remedy="Install ClaudeMail in another folder.",
+            )
         environment = " ".join(_quoted(f"{name}={value}") for name, value in one.environment.items())
         # The colon: nothing in the command line is a variable.
         command = " ".join(_quoted(word) for word in (f":{one.command[0]}", *one.command[1:]))

@@ -198,7 +198,9 @@ class SlowPeer:
             await self.may_answer.wait()
             last = Batch.model_validate_json(body).parcels[-1].seq
             answer, status = Answer(have=last, refused=[]).model_dump_json().encode(), "200 OK"
-        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(answer)}\r\nconnection: close\r\n\r\n".encode() + answer)
+        writer.write(
+            f"HTTP/1.1 {status}\r\ncontent-length: {len(answer)}\r\nconnection: close\r\n\r\n".encode() + answer
+        )
         writer.close()
 
 

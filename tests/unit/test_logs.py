@@ -99,10 +99,10 @@ def test_secrets_and_mail_are_not_logged() -> None:
     class Model(BaseModel):
         body: int
 
-    mail = {"body": " ".join(["the plan", "is to", "meet at", "noon"])}
+    mail = {"body": f"the plan is to meet at {'no' + 'on'}"}
     with pytest.raises(ValidationError) as caught:
         Model.model_validate(mail)
-    secrets = {name: "hush" for name in ("title", "body", "token", "public_key", "signature", "password")}
+    secrets = dict.fromkeys(("title", "body", "token", "public_key", "signature", "password"), "hush")
     error = caught.value
     record = logging.LogRecord("x", logging.ERROR, "", 0, "%s", (error,), (type(error), error, error.__traceback__))
     vars(record).update(secrets)
@@ -114,7 +114,9 @@ def test_secrets_and_mail_are_not_logged() -> None:
 
 def test_a_line_for_people() -> None:
     """On a terminal it is read from left to right; colour is only for the level and what stands back."""
-    record = logging.makeLogRecord({"name": "x", "msg": "no way", "levelname": "WARNING", "event": "lane_waits", "peer": "server2"})
+    record = logging.makeLogRecord(
+        {"name": "x", "msg": "no way", "levelname": "WARNING", "event": "lane_waits", "peer": "server2"}
+    )
     plain, coloured = ForPeople(colour=False).format(record), ForPeople(colour=True).format(record)
     assert "warning  no way  peer=server2" in plain.replace("   ", "  ")
     assert "\x1b[33m" in coloured
