@@ -182,7 +182,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 work.append(end.start(http.serve_port(config.metrics_port)))
             if config.peers:
                 work.append(end.start(mesh.run(sign.listening)))
-            else:
+            if not config.peers:  # else it is ready once it listens for them
                 sign.ready()
             unsubscribe = office.subscribe(mesh.nudge)
             try:

@@ -170,7 +170,7 @@ class GatewayRunning(ClaudeMailError):
 
     code = "gateway_running"
     exit_code = 6
-    remedy = "Nothing was changed. Stop it first: its service, or the terminal it runs in."
+    remedy = "Nothing was changed. Stop it first: `claudemail gateway stop`."
 
 
 class GatewayUnavailable(ClaudeMailError):
