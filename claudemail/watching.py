@@ -49,7 +49,7 @@ class Watched:
         return Page(200 if state == "ok" else 503, "application/json", json.dumps(data).encode() + b"\n")
 
     async def _metrics(self, accept: str) -> Page:
-        # A tenth of a second and 4 MB of modules, only where somebody asks for them.
+        # A tenth of a second and 2 MB of modules, only where somebody asks for them.
         from claudemail.metrics import Readings, exposition
 
         commits, failed = self._office.commits()

@@ -9,7 +9,7 @@ import click
 
 from claudemail.cli.options import Seconds, as_json, examples
 from claudemail.cli.printing import bold, dim, green, red, say, show_json, yellow
-from claudemail.errors import ClaudeMailError, GatewayUnavailable, ServiceUnavailable
+from claudemail.errors import ClaudeMailError, GatewayRunning, GatewayUnavailable, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,9 +94,10 @@ def start() -> None:
     from claudemail.service import installed
 
     manager = installed(settings)
-    if manager is not None:
-        manager.start()
-    _say_started(settings, started=_ensure(settings) or manager is not None)
+    by_service = manager is not None and not _is_by_hand(settings) and not _is_service(settings)
+    if manager is not None and by_service:
+        manager.start()  # it takes over from one that was started on demand
+    _say_started(settings, started=_ensure(settings) or by_service)
 
 
 @command.command(epilog=examples("claudemail gateway stop", "claudemail gateway stop --timeout 60"))
@@ -127,10 +128,10 @@ def restart(timeout_s: float) -> None:
     from claudemail.service import installed
 
     manager = installed(settings)
+    if manager is None or _is_by_hand(settings):
+        _stop(settings, timeout_s)
     if manager is not None:
         manager.restart()
-    else:
-        _stop(settings, timeout_s)
     _ensure(settings)
     _say_started(settings, started=True)
 
@@ -197,6 +198,8 @@ def install(only_print: bool) -> None:
         say(dim(f"# This would be {manager.path}"))
         say(manager.text().rstrip("\n"))
         raise
+    if _is_by_hand(settings):
+        raise GatewayRunning(f"A gateway of {settings.node_id} runs in the foreground, and would be in the way.")
     manager.install()
     _ensure(settings)
     say(green("Installed"), f" {manager.path}; {manager.title} runs the gateway of {settings.node_id} from now on.")
@@ -216,6 +219,22 @@ def uninstall() -> None:
         return
     manager.uninstall()
     say(green("Removed"), f" {manager.path}.")
+
+
+def _is_by_hand(settings: Config) -> bool:
+    """Return whether a gateway runs in the foreground that no service manager of ours runs: no other takes over from it."""
+    from claudemail import running
+
+    notice = running.read_notice(settings.state_dir)
+    return notice is not None and notice.mode == running.FOREGROUND and notice.service is None
+
+
+def _is_service(settings: Config) -> bool:
+    """Return whether the gateway that runs is the service."""
+    from claudemail import running
+
+    notice = running.read_notice(settings.state_dir)
+    return notice is not None and notice.service is not None
 
 
 def _load() -> Config:

@@ -314,6 +314,23 @@ class TestInstall:
         assert gateway.calls() == []
         gateway("stop")
 
+    def test_one_in_the_foreground_is_not_fought_with(self, gateway: Service, member: Member) -> None:
+        """What a person runs in a terminal is not replaced by an install or a start; a restart replaces it."""
+        member.start()
+        refused = gateway("install")
+        assert refused.returncode == 6
+        assert "claudemail gateway stop" in refused.stderr
+        gateway.unit.parent.mkdir(parents=True)
+        gateway.unit.write_text(f"X-ClaudeMail-Folder={member.folder}\n")
+        gateway.calls()
+        assert "runs already" in gateway("start").stdout
+        assert gateway.calls() == []
+        assert gateway("restart").returncode == 0
+        assert gateway.calls() == [f"systemctl --user {word} claudemail-solo.service" for word in ("stop", "restart")]
+        assert member.gateway is not None
+        assert member.gateway.wait(timeout=20) == 0
+        member.gateway = None
+
     def test_no_hint_where_it_lingers(self, gateway: Service) -> None:
         """Who has enabled lingering is not told to."""
         gateway.extra["LINGER"] = "yes"

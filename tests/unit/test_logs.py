@@ -27,9 +27,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def new(path: Path = tmp_path / "gateway.log", **options: int) -> tuple[logging.Logger, LogFile]:
         file = LogFile(str(path), **options)
         file.setFormatter(AsJson())
-        logger = logging.getLogger(f"claudemail.test.{len(made)}")
-        logger.propagate = False
-        logger.setLevel(logging.INFO)
+        # Not of the tree of loggers, where pytest would listen, and choke on what is no text.
+        logger = logging.Logger(f"claudemail.test.{len(made)}", logging.INFO)
         logger.addHandler(file)
         made.append((logger, file))
         return made[-1]
@@ -70,6 +69,7 @@ def test_a_line_is_an_object_with_its_fields(make: Make, tmp_path: Path) -> None
         "\ud800lone",
         "y" * 100_000,
     ],
+    ids=["an entry", "a line", "other line ends", "escapes", "half a character", "long"],
 )
 def test_text_of_a_peer_forges_no_line(make: Make, tmp_path: Path, text: str) -> None:
     """Whatever a peer's words are, they stay within one line, scrubbed and short, in the message, the fields and an error."""
