@@ -28,7 +28,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
         file = LogFile(str(path), **options)
         file.setFormatter(AsJson())
         # Not of the tree of loggers, where pytest would listen, and choke on what is no text.
-        logger = logging.Logger(f"claudemail.test.{len(made)}", logging.INFO)
+        logger = logging.Logger(f"claudemail.test.{len(made)}", logging.INFO)  # noqa: LOG001 - on purpose, see above
         logger.addHandler(file)
         made.append((logger, file))
         return made[-1]
