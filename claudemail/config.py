@@ -137,6 +137,7 @@ class Config:
         tls_cert: str | None = None,
         tls_key: str | None = None,
         checkup: Thresholds | None = None,
+        metrics_port: int | None = None,
         path: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
@@ -160,6 +161,8 @@ class Config:
         """The files of the certificate and the key that this node serves TLS with; None: it does not."""
         self.tls_key = tls_key
         self.checkup = checkup or Thresholds()
+        self.metrics_port = metrics_port
+        """The port of 127.0.0.1 at which metrics are served as well; None: at the gateway's socket only."""
         self.path = path
         """The file it was read from; None when there is none."""
         self.warnings = warnings

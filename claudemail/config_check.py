@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
-    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup",
+    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup", "metrics_port",
     "tls_cert", "tls_key",
 )  # fmt: skip
 NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind", "pull", "accept_from", "tls_cert")
@@ -59,20 +59,22 @@ class Checker:
             "allow_unsigned", data["allow_unsigned"], isinstance(data["allow_unsigned"], bool), "true or false"
         ):
             values["allow_unsigned"] = data["allow_unsigned"]
-        quota = data.get("peer_quota_mb", 1)
-        expected = f"a whole number of MiB from 1 to {_MAX_QUOTA_MB}"
-        if (
-            self._expect("peer_quota_mb", quota, _is_whole(quota, 1, _MAX_QUOTA_MB), expected)
-            and "peer_quota_mb" in data
-        ):
-            values["peer_quota_mb"] = quota
+        if "peer_quota_mb" in data:
+            values["peer_quota_mb"] = self._quota(data["peer_quota_mb"])
         if "checkup" in data:
             values["checkup"] = self._thresholds(data["checkup"])
-        if ("tls_cert" in data) != ("tls_key" in data):
-            self._wrong("tls_cert", data.get("tls_cert"), "both tls_cert and tls_key, or neither")
+        if "metrics_port" in data:
+            values["metrics_port"] = self._metrics_port(data["metrics_port"], nodes)
         if "node_id" in data:
             values["node_id"] = self._known_node("node_id", data["node_id"], nodes)
+        both = ("tls_cert" in data) == ("tls_key" in data)
+        self._expect("tls_cert", data.get("tls_cert"), both, "both tls_cert and tls_key, or neither")
         return values
+
+    def _quota(self, value: object) -> object:
+        expected = f"a whole number of MiB from 1 to {_MAX_QUOTA_MB}"
+        self._expect("peer_quota_mb", value, _is_whole(value, 1, _MAX_QUOTA_MB), expected)
+        return value
 
     def _nodes(self, data: object) -> tuple[Node, ...]:
         if not isinstance(data, list) or not data:
@@ -184,6 +186,12 @@ class Checker:
             expected = f"a whole number from 1 to {_MAX_THRESHOLD}"
             self._expect(f"checkup.{key}", value, _is_whole(value, 1, _MAX_THRESHOLD), expected)
         return Thresholds(**given)
+
+    def _metrics_port(self, port: object, nodes: tuple[Node, ...]) -> object:
+        if self._expect("metrics_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}"):
+            taken = any(node.port == port for node in nodes)
+            self._expect("metrics_port", port, not taken, "a port that is not the gateway_port of a node")
+        return port
 
     def _name(self, key: str, value: object) -> str:
         """Return `value` if it is a name, else note the mistake and return the empty string."""

@@ -20,6 +20,7 @@
     ├── GatewayRunning         this node's gateway runs, and must not
     ├── GatewayUnavailable     this node's daemon cannot be reached or started
     ├── QuotaReached           a peer has brought as much as it may for now
+    ├── ServiceUnavailable     there is no service manager that could run it, or it refused
     ├── PeerUnreachable        another node did not answer
     └── PeerRefused            another node answered no
 
@@ -170,7 +171,7 @@ class GatewayRunning(ClaudeMailError):
 
     code = "gateway_running"
     exit_code = 6
-    remedy = "Nothing was changed. Stop it first: its service, or the terminal it runs in."
+    remedy = "Nothing was changed. Stop it first: `claudemail gateway stop`."
 
 
 class GatewayUnavailable(ClaudeMailError):
@@ -189,6 +190,13 @@ class QuotaReached(ClaudeMailError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ServiceUnavailable(ClaudeMailError):
+    """There is no service manager here that could run the gateway."""
+
+    code = "service"
+    exit_code = 6
 
 
 class PeerUnreachable(ClaudeMailError):

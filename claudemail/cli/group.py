@@ -35,7 +35,7 @@ COMMANDS = {
     "keys": "Show this node's public key.",
     "certificate": "Make the certificate with which this node serves TLS.",
     "console": "Open the operator's console.",
-    "gateway": "Run this node's gateway.",
+    "gateway": "Run this node's gateway, start and stop it, or have it run as a service.",
     "mcp": "Serve one Claude Code session on stdin and stdout.",
     "shapes": "Print the JSON schema of what a command prints with --json.",
     "completion": "Print what makes a shell complete commands, options, names and refs.",

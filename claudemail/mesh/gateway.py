@@ -14,6 +14,7 @@ from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.keys import NodeKey
 from claudemail.mesh.client import GREETING, HEARTBEAT, PARCELS, PULL
+from claudemail.mesh.counts import Counts
 from claudemail.mesh.door import Contact, Door
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.model.greeting import Greeting
@@ -37,12 +38,14 @@ class Gateway:
         contact: Contact,
         suspect: Callable[[str], None],
         hand_out: HandOut,
+        counts: Counts,
     ) -> None:
         self._node_id = config.node_id
         self._mailroom = mailroom
         self._wall = wall
         self._suspect = suspect
         self._hand_out = hand_out
+        self._counts = counts
         door = Door(config, key, wall, contact)
         handlers = {
             PARCELS: self._parcels,
@@ -61,7 +64,9 @@ class Gateway:
         return JSONResponse({"node": self._node_id})
 
     async def _parcels(self, origin: Origin, body: bytes) -> Response:
-        answer = await self._mailroom.take_in(origin, Batch.model_validate_json(body))
+        batch = Batch.model_validate_json(body)
+        answer = await self._mailroom.take_in(origin, batch)
+        self._counts.taken_in(origin.node, batch, answer)
         return _json(answer, 409 if isinstance(answer, Setback) else 200)
 
     async def _heartbeat(self, origin: Origin, body: bytes) -> Response:

@@ -12,6 +12,7 @@ from claudemail.errors import PeerRefused, PeerUnreachable, StoreError
 from claudemail.mesh.backoff import Backoff
 from claudemail.mesh.client import MeshClient, PeerBusy, TooLarge
 from claudemail.mesh.contacts import Contacts
+from claudemail.mesh.counts import Counts
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.model.parcel import MAX_BATCH, Answer, Batch, Pull, Setback
 
@@ -32,6 +33,7 @@ class Lane:
         wall: WallClock,
         *,
         poll_interval_ms: int,
+        counts: Counts,
     ) -> None:
         self.peer = peer
         self._mailroom = mailroom
@@ -44,6 +46,8 @@ class Lane:
         """How often in a row the peer asked for earlier parcels: once is how it is set right."""
         self._most = MAX_BATCH
         """How many parcels the peer takes at once, as far as it has said."""
+        self._counts = counts
+        self._finishing = False
         self._more = asyncio.Event()
         self._contacted = asyncio.Event()
         self._asked = 0
@@ -62,9 +66,17 @@ class Lane:
         self._backoff.reset()
         self._contacted.set()
 
+    def finish(self) -> None:
+        """Have `run` return: at once, or when the exchange in flight has ended."""
+        self._finishing = True
+        self._more.set()
+        self._contacted.set()
+        if self._fetching is not None:
+            self._fetching.set()
+
     async def run(self) -> None:
-        """Carry parcels until cancelled."""
-        while True:
+        """Carry parcels until cancelled, or told to finish."""
+        while not self._finishing:
             self._more.clear()
             try:
                 batch = await self._mailroom.next_batch(self.peer.id, self._most)
@@ -91,7 +103,7 @@ class Lane:
         noting: asyncio.Task[None] | None = None
         following: Batch | None = batch
         try:
-            while following is not None:
+            while following is not None and not self._finishing:
                 batch = following
                 last = batch.parcels[-1].seq
                 reading = asyncio.create_task(self._mailroom.next_batch(self.peer.id, self._most, last))
@@ -119,6 +131,7 @@ class Lane:
         """
         if isinstance(answer, Answer):
             await self._mailroom.acknowledged(self.peer.id, batch, answer)
+            self._counts.delivered(self.peer.id, batch, answer)
             if answer.have < batch.parcels[0].seq:
                 raise PeerRefused(f"{self.peer.id} answers without having taken what was sent.")
             self._setbacks = 0

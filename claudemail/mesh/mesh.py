@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
+
+from starlette.routing import Route
 
 from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.keys import NodeKey
 from claudemail.mesh.client import MeshClient
 from claudemail.mesh.contacts import Contacts
+from claudemail.mesh.counts import Counts
 from claudemail.mesh.gateway import Gateway
 from claudemail.mesh.heartbeat import Pulse
 from claudemail.mesh.lane import Lane
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.mesh.poll import Poll
-from claudemail.mesh.server import bind, serve
+from claudemail.mesh.server import FINISH_S, bind, serve
 from claudemail.mesh.tls import server_context
+from claudemail.mesh.traffic import Traffic
 from claudemail.model.parcel import Batch, Origin, Pull
 
 log = logging.getLogger(__name__)
@@ -30,15 +35,33 @@ Listening = Callable[[str | None, str | None], None]
 class Mesh:
     """Carries parcels and heartbeats between this node and all others."""
 
-    def __init__(self, config: Config, mailroom: Mailroom, key: NodeKey, wall: WallClock) -> None:
+    def __init__(self, config: Config, mailroom: Mailroom, key: NodeKey, wall: WallClock, counts: Counts) -> None:
         self._config = config
         self._contacts = Contacts(mailroom, wall)
         self._client = MeshClient(config.node_id, key, wall)
+        self._counts = counts
         self._gateway = Gateway(
-            config, mailroom, key, wall, contact=self._contact, suspect=self._suspect, hand_out=self._hand_out
+            config,
+            mailroom,
+            key,
+            wall,
+            contact=self._contact,
+            suspect=self._suspect,
+            hand_out=self._hand_out,
+            counts=counts,
         )
+        self._finishing = asyncio.Event()
+        self._carrying: list[asyncio.Task[None]] = []
         self._lanes = {
-            peer.id: Lane(peer, mailroom, self._client, self._contacts, wall, poll_interval_ms=config.poll_interval_ms)
+            peer.id: Lane(
+                peer,
+                mailroom,
+                self._client,
+                self._contacts,
+                wall,
+                poll_interval_ms=config.poll_interval_ms,
+                counts=counts,
+            )
             for peer in config.peers
         }
         reached = [peer for peer in config.peers if not peer.pull]
@@ -83,16 +106,28 @@ class Mesh:
         try:
             async with asyncio.TaskGroup() as group:
                 if not self._config.node.pull:
-                    group.create_task(self._listen(listening))
+                    self._carrying.append(group.create_task(self._listen(listening)))
                 for lane in self._lanes.values():
                     if not lane.peer.pull:
-                        group.create_task(lane.run())
+                        self._carrying.append(group.create_task(lane.run()))
                 for pulse in self._pulses.values():
                     group.create_task(pulse.run())
                 for poll in self._polls:
                     group.create_task(poll.run())
         finally:
             await self._client.close()
+
+    async def finish(self) -> None:
+        """Take no more connections, answer what peers have begun to ask, and end the exchanges in flight.
+
+        Returns:
+            when all that is done, or after `FINISH_S`. `run` goes on until it is cancelled.
+        """
+        self._finishing.set()
+        for lane in self._lanes.values():
+            lane.finish()
+        if self._carrying:
+            await asyncio.wait(self._carrying, timeout=FINISH_S)
 
     async def _contact(self, origin: Origin) -> None:
         self._lanes[origin.node].contact()
@@ -112,7 +147,9 @@ class Mesh:
         """Serve HTTP. An address that is not to be had is tried again and again: all else goes on meanwhile."""
         node = self._config.node
         said = None
-        while True:
+        paths = [route.path for route in self._gateway.app.routes if isinstance(route, Route)]
+        app = Traffic(self._gateway.app, paths, self._counts)
+        while not self._finishing.is_set():
             try:
                 door, tls = bind(node.bind, node.port), server_context(self._config)
             except (OSError, ssl.SSLError) as error:
@@ -121,8 +158,9 @@ class Mesh:
                     log.warning("cannot listen on %s", why)
                     listening(None, f"cannot listen on {why}")
                 said = why
-                await asyncio.sleep(_BIND_AGAIN_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._finishing.wait(), _BIND_AGAIN_S)
                 continue
             listening(f"{node.bind}:{node.port}", None)
             with door:
-                await serve(self._gateway.app, door, tls)
+                await serve(app, door, tls, self._finishing)

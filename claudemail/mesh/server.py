@@ -14,6 +14,9 @@ from starlette.types import ASGIApp
 
 from claudemail.mesh.connection import RECEIVE_S, Connection
 
+FINISH_S = 5
+"""How long what is in flight may take when the gateway is to end."""
+
 
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that listens there; raise OSError if that cannot be had."""
@@ -66,8 +69,8 @@ class _Server(uvicorn.Server):
         self._stop.set()
 
 
-async def serve(app: ASGIApp, door: socket.socket, tls: ssl.SSLContext | None) -> None:
-    """Serve an application at a socket until cancelled; then what is in flight is finished first."""
+async def serve(app: ASGIApp, door: socket.socket, tls: ssl.SSLContext | None, finishing: asyncio.Event) -> None:
+    """Serve an application at a socket until cancelled, or told to finish; then what is in flight is finished first."""
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each request that is none
     config = uvicorn.Config(
         app,
@@ -80,13 +83,14 @@ async def serve(app: ASGIApp, door: socket.socket, tls: ssl.SSLContext | None) -
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=FINISH_S,
     )
     server = _Server(config, door, tls)
     serving = asyncio.create_task(server.serve())
+    told = asyncio.create_task(finishing.wait())
     try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
+        await asyncio.wait([serving, told], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
         server.stop()
         await serving
-        raise

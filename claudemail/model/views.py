@@ -357,6 +357,29 @@ class StatusView(View):
     warnings: list[str]
 
 
+class GatewayState(View):
+    """This node's gateway: whether it runs, and how."""
+
+    node: str
+    running: bool
+    answers: bool
+    """Whether it says that it is well when it is asked."""
+    pid: int | None
+    since: int | None
+    """When it began; Unix milliseconds."""
+    mode: str | None
+    """`run`: a person or a service manager runs it; `on-demand`: it was started because somebody needed it."""
+    service: str | None
+    """The service that it is, or that is installed for this node."""
+    listening: str | None
+    listen_error: str | None
+    version: str | None
+    sessions: int | None
+    """How many are attached; None: it does not say."""
+    socket: str
+    log: str
+
+
 class NodeView(View):
     """One node's part of the roster."""
 

@@ -351,6 +351,10 @@ class Office:
         """Return the state of this node."""
         return await fleet.status(self._desk)
 
+    def commits(self) -> tuple[int, int]:
+        """Return how many transactions on mail this process has committed, and how many failed."""
+        return self._desk.mail.commits, self._desk.mail.failures
+
     async def roster(self) -> RosterView:
         """Return everyone in the fleet, as far as this node knows."""
         return await fleet.roster(self._desk)
