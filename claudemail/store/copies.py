@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from claudemail.errors import StoreBusy, StoreDamaged
+from claudemail.store import mark
 
 PARTS = ("", "-wal", "-shm")
 _WAIT_S = 10.0
@@ -26,13 +27,28 @@ def take(connection: sqlite3.Connection, target: Path) -> None:
 
 def check(path: Path) -> None:
     """Raise StoreDamaged if SQLite finds a database broken."""
+    examine(path).close()
+
+
+def examine(path: Path) -> sqlite3.Connection:
+    """Return a connection that only reads, to a database that is whole; nothing is changed on disk.
+
+    Raises:
+        StoreDamaged: SQLite finds it broken.
+    """
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
             found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise StoreDamaged(f"The database {path} is damaged ({error}).") from error
     if found != ["ok"]:
+        connection.close()
         raise StoreDamaged(f"The database {path} is damaged ({'; '.join(found)[:300]}).")
+    return connection
 
 
 @contextlib.contextmanager
@@ -76,6 +92,7 @@ def put(path: Path, new: Path, aside: str) -> Path | None:
     """
     former = Path(f"{path}.{aside}")
     there = path.exists()
+    mark.renew(path)  # it stays all the while: a crash half way must not look like a node that never had mail
     for part in reversed(PARTS):  # the log first: without its database nobody takes it for one's own
         with contextlib.suppress(FileNotFoundError):
             os.replace(f"{path}{part}", f"{former}{part}")
