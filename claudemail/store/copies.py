@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from claudemail.errors import StoreBusy, StoreDamaged
@@ -38,12 +39,13 @@ def examine(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")  # it may quote what is broken
         try:
             found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreDamaged(f"The database {path} is damaged ({error}).") from error
     if found != ["ok"]:
         connection.close()

@@ -197,7 +197,7 @@ class Database:
         if self._reader is None:
             raise StoreError("The database is closed.")
         self._check_file()
-        return await self._reader.call(lambda connection: _snapshot(connection, work))
+        return await self._reader.call(lambda connection: _snapshot(connection, work, self.path))
 
     def is_in_place(self) -> bool:
         """Return whether the file is still the one that was opened."""
@@ -263,7 +263,7 @@ class Database:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 outcomes = [_unit(connection, work) for work in works]
-                progress = self._progress(connection)
+                progress = _progress(connection, self._schema)
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise _explain(error, self.path) from error
@@ -327,6 +327,9 @@ class Database:
         except sqlite3.Error as error:
             thread.join()
             raise _explain(error, self.path) from error
+        except UnicodeDecodeError as error:  # the message of an error that quotes what is broken
+            thread.join()
+            raise StoreDamaged(f"The database {self.path} is damaged ({error}).") from error
         self._file = self._file or _identity(self.path)
         return thread
 
@@ -343,27 +346,16 @@ class Database:
         size = self.path.stat().st_size if self.path.exists() else 0
         if size == 0 and last is not None:
             how = "an empty file" if self.path.exists() else "gone"
-            raise self._lost(f"The database {self.path} is {how}, and there was mail in it.")
+            raise _lost(self.path, f"The database {self.path} is {how}, and there was mail in it.")
         if not self._alone or size == 0 or not (wal.exists() or (last is not None and not last.clean)):
             return
-        with closing(copies.examine(self.path)) as connection:
-            if last is not None and (_version(connection) == 0 or self._progress(connection) < last.progress):
-                raise self._lost(f"The database {self.path} has less in it than was stored: its log was cut or damaged.")
-
-    def _lost(self, what: str) -> StoreDamaged:
-        return StoreDamaged(what, remedy=f"{StoreDamaged.remedy} To go on without it, remove {mark_file(self.path)}.")
-
-    def _progress(self, connection: sqlite3.Connection) -> int:
-        if self._schema.progress is None:
-            return 0
-        progress: int = connection.execute(self._schema.progress).fetchone()[0]
-        return progress
+        check(self.path, self._schema, last)
 
     async def _begin_mark(self) -> None:
         """Note that there is a database now, also where an earlier version made it."""
         if self._mark is not None and self._mark.read() is None:
             assert self._reader is not None
-            self._mark.begin(await self._reader.call(self._progress))
+            self._mark.begin(await self._reader.call(partial(_progress, schema=self._schema)))
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         with self._gate:
@@ -377,7 +369,7 @@ class Database:
                     connection.backup(copy)
                 copy.close()
             if version == 0 and self._mark is not None and self._mark.read() is not None:
-                raise self._lost(f"The database {self.path} is empty, and there was mail in it.")
+                raise _lost(self.path, f"The database {self.path} is empty, and there was mail in it.")
             try:
                 for step in range(version + 1, self._schema.version + 1):
                     connection.executescript(f"BEGIN;{self._schema.text(step)};PRAGMA user_version={step};COMMIT;")
@@ -389,10 +381,39 @@ class Database:
             progress = None
             if self._mark is not None:
                 with contextlib.suppress(sqlite3.Error):  # a damaged or unfinished one keeps the mark that it has
-                    progress = self._progress(connection)
+                    progress = _progress(connection, self._schema)
             connection.close()
             if self._mark is not None and progress is not None and not Path(f"{self.path}-wal").exists():
                 self._mark.finish(progress)
+
+
+def check(path: Path, schema: Schema, last: Last | None) -> None:
+    """Read a database through, without changing anything.
+
+    Args:
+        path: the file.
+        schema: what is in it.
+        last: its mark, read before this is called: whoever has it open goes on.
+
+    Raises:
+        StoreDamaged: it is broken, or has less in it than was stored.
+    """
+    with closing(copies.examine(path)) as connection:
+        if last is None or last.clean:
+            return
+        if _version(connection) == 0 or _progress(connection, schema) < last.progress:
+            raise _lost(path, f"The database {path} has less in it than was stored: its log was cut or damaged.")
+
+
+def _lost(path: Path, what: str) -> StoreDamaged:
+    return StoreDamaged(what, remedy=f"{StoreDamaged.remedy} To go on without it, remove {mark_file(path)}.")
+
+
+def _progress(connection: sqlite3.Connection, schema: Schema) -> int:
+    if schema.progress is None:
+        return 0
+    progress: int = connection.execute(schema.progress).fetchone()[0]
+    return progress
 
 
 def _lock_alone(users: int) -> bool:
@@ -441,7 +462,7 @@ def _version(connection: sqlite3.Connection) -> int:
     return version
 
 
-def _snapshot(connection: sqlite3.Connection, work: Work[T]) -> T:
+def _snapshot(connection: sqlite3.Connection, work: Work[T], path: Path) -> T:
     try:
         connection.execute("BEGIN")
         try:
@@ -449,7 +470,14 @@ def _snapshot(connection: sqlite3.Connection, work: Work[T]) -> T:
         finally:
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        raise _explain(error, None) from error
+        raise _explain(error, path) from error
+    except (
+        ValueError,
+        IndexError,
+    ) as error:  # JSON that is none, a field out of its bounds: no write of ours stored that
+        raise StoreDamaged(
+            f"The database {path} is damaged: what is stored cannot be read ({type(error).__name__})."
+        ) from error
 
 
 def _unit(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any] | Exception:
@@ -478,4 +506,6 @@ def _explain(error: sqlite3.Error, path: Path | None) -> StoreError:
         return StoreFull(f"The disk that holds the database{where} is full.")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreDamaged(f"The database{where} is damaged ({error}).")
+    if isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode to UTF-8"):
+        return StoreDamaged(f"The database{where} is damaged: a text in it is none.")
     return StoreError(f"The database{where} failed: {error}.")

@@ -84,9 +84,12 @@ def renew(database: Path) -> None:
         mark.close()
 
 
-def there_was(database: Path) -> bool:
-    """Return whether there was a database of that name."""
+def last_mark(database: Path) -> Last | None:
+    """Return what the mark of a database says; None where there is none."""
+    if not mark_file(database).exists():
+        return None
+    mark = Mark(database)
     try:
-        return mark_file(database).stat().st_size > 0
-    except FileNotFoundError:
-        return False
+        return mark.read()
+    finally:
+        mark.close()

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+from collections.abc import Sequence
 
 import pytest
 
 
 @pytest.fixture
-def seed() -> int:
+def run_seed() -> int:
     """The seed of this run. It decides what fails when, and not how the machine's processes take turns."""
     number = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(10**6))
     print(f"FAULTS_SEED={number}")  # noqa: T201 - pytest shows it with a failure
     return number
+
+
+def needs_root(command: Sequence[str]) -> None:
+    """Run a command that only root may; where it fails, skip the test, and in CI, which runs as root, fail it."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return
+    why = f"`{' '.join(command)}` takes root: {done.stderr.strip()}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)

@@ -26,7 +26,20 @@ PROGRESS_S = 60.0
 
 def cast(fleet: FaultFleet) -> list[Person]:
     """Return a session and a process of the command line on each living node, which write to everybody in every way."""
-    addresses = ["sara", "w-room", "@north", "all", "nils", "@south", "vera", "s-desk", "wanda", "@west", "n-room", "sven"]
+    addresses = [
+        "sara",
+        "w-room",
+        "@north",
+        "all",
+        "nils",
+        "@south",
+        "vera",
+        "s-desk",
+        "wanda",
+        "@west",
+        "n-room",
+        "sven",
+    ]
     people: list[Person] = []
     for turn, name in enumerate(LIVING):
         (room, [caller]), (_, [writer]) = LAYOUT[name].items()
@@ -93,17 +106,19 @@ def storm(root: Path, seed: int, kills: int, *, tree: Path | None = None) -> Non
             node.start()
         settle(nodes, but=["void"])
         facts = check(fleet, people, dead=["void"])
-        sys.stdout.write(f"{kills} kills, {facts}, {dropped} answers dropped, {stalled} connections to the wedged peer\n")
+        sys.stdout.write(
+            f"{kills} kills, {facts}, {dropped} answers dropped, {stalled} connections to the wedged peer\n"
+        )
         assert dropped
         assert stalled
 
 
-def test_nothing_is_lost_doubled_or_reordered_in_a_storm_of_kills(tmp_path: Path, seed: int) -> None:
+def test_nothing_is_lost_doubled_or_reordered_in_a_storm_of_kills(tmp_path: Path, run_seed: int) -> None:
     """Ten kills of gateways, sessions and other processes: what was accepted is there once, in order, and comes to rest."""
-    storm(tmp_path / "fleet", seed, kills=10)
+    storm(tmp_path / "fleet", run_seed, kills=10)
 
 
 @pytest.mark.soak
-def test_a_thousand_kills(tmp_path: Path, seed: int) -> None:
+def test_a_thousand_kills(tmp_path: Path, run_seed: int) -> None:
     """The same with a thousand kills."""
-    storm(tmp_path / "fleet", seed, kills=1_000)
+    storm(tmp_path / "fleet", run_seed, kills=1_000)
