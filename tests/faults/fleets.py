@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from claudemail import running
@@ -68,10 +69,10 @@ class FaultFleet(Fleet):
         self.network = Network(seed)
         self.layout = layout
         for name, member in list(self.nodes.items()):
-            change_config(member.config_path, lambda data, name=name: self._route(data, name))
+            change_config(member.config_path, partial(self._route, name))
             self.nodes[name] = Node(member.config_path)
 
-    def _route(self, data: dict[str, object], own: str) -> None:
+    def _route(self, own: str, data: dict[str, object]) -> None:
         nodes = data["nodes"]
         assert isinstance(nodes, list)
         for node in nodes:

@@ -1,7 +1,7 @@
-"""A fixed script of everything that a node writes, in steps that may each be repeated; it goes on after the last that it finished.
+"""A fixed script of all that a node writes, in steps that may each be repeated; it goes on after the last that it finished.
 
-Run as a program under the preloaded `shim.c`, it is the runner of `test_lockstep.py`: it takes one JSON request a line, does it in
-a forked child, so that all imports are paid for once, and answers with one JSON line.
+Run as a program under the preloaded `shim.c`, it is the runner of `test_lockstep.py`: it takes one JSON request a line, does
+it in a forked child, so that all imports are paid for once, and answers with one JSON line.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ async def prepare(folder: Path) -> None:
                 await office.send(party, Draft(to=[to], title=f"from south {number} {to}", body="b", actions=["look"]))
             batch = await office.transit.next_batch("north")
             assert batch is not None
-            (folder / f"batch{number}.json").write_text(Batch(epoch=batch.epoch, parcels=batch.parcels).model_dump_json())
+            (folder / f"batch{number}.json").write_text(
+                Batch(epoch=batch.epoch, parcels=batch.parcels).model_dump_json()
+            )
 
 
 def send(sender: str, to: str, *titles: str) -> Step:
@@ -188,7 +190,8 @@ def state(folder: Path) -> dict[str, Any]:
             "stars": rows("SELECT name, b.title FROM stars JOIN briefs b ON b.number = brief ORDER BY 1, 2"),
             "waiting": rows("SELECT count(*) FROM outbox WHERE done_at IS NULL"),
             "dead": rows(
-                "SELECT b.title, dead_code FROM outbox o JOIN briefs b ON b.number = o.brief WHERE dead_code IS NOT NULL ORDER BY 1"
+                "SELECT b.title, dead_code FROM outbox o JOIN briefs b ON b.number = o.brief"
+                " WHERE dead_code IS NOT NULL ORDER BY 1"
             ),
         }
 
@@ -209,7 +212,7 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def serve() -> None:
-    """Answer requests: `prepare`, `run` (with `kill_at`, `torn`, `trace`, `no_sync`) and `state`."""
+    """Answer requests: `prepare`, `run`(with `kill_at`, `torn`, `trace`) and `state`."""
     shim = ctypes.CDLL(None)
     for line in sys.stdin:
         request = json.loads(line)
@@ -222,15 +225,17 @@ def serve() -> None:
             elif request["do"] == "state":
                 answer.write_text(json.dumps(state(folder)))
             else:
-                trace = os.open(request["trace"], os.O_WRONLY | os.O_CREAT | os.O_APPEND) if request.get("trace") else -1
+                trace = (
+                    os.open(request["trace"], os.O_WRONLY | os.O_CREAT | os.O_APPEND) if request.get("trace") else -1
+                )
                 shim.faults_arm(
                     f"{folder}/".encode() if request.get("armed", True) else b"",
-                    ctypes.c_long(request.get("kill_at", 0)), request.get("torn", 0), trace, request.get("no_sync", 0),
+                    ctypes.c_long(request.get("kill_at", 0)), request.get("torn", 0), trace,
                 )  # fmt: skip
                 asyncio.run(run(folder))
                 shim.faults_done.restype = ctypes.c_long
                 operations = shim.faults_done()
-                shim.faults_arm(b"", ctypes.c_long(0), 0, -1, 0)
+                shim.faults_arm(b"", ctypes.c_long(0), 0, -1)
                 answer.write_text(json.dumps({"operations": operations}))
 
         answer.unlink(missing_ok=True)

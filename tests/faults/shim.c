@@ -21,19 +21,18 @@ static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static char under[PATH_MAX];
 static size_t under_length;
 static long kill_at, done;
-static int torn, trace = -1, skip_sync;
+static int torn, trace = -1;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 /* Begin: count operations below `folder`; end at the n-th (0: never). `trace_file` may be an open descriptor, or -1. */
-void faults_arm(const char *folder, long n, int in_the_middle, int trace_file, int without_sync) {
+void faults_arm(const char *folder, long n, int in_the_middle, int trace_file) {
     strncpy(under, folder, sizeof under - 1);
     under_length = strlen(under);
     kill_at = n;
     done = 0;
     torn = in_the_middle;
     trace = trace_file;
-    skip_sync = without_sync;
 }
 
 long faults_done(void) { return done; }
@@ -129,8 +128,8 @@ static int sync_with(int file, int (*real)(int)) {
     if (!ours(file, path)) return real(file);
     pthread_mutex_lock(&turn);
     if (due()) end();
-    result = skip_sync ? 0 : real(file);
-    if (!result && !skip_sync) record('S', path, 0, "", 0);
+    result = real(file);
+    if (!result) record('S', path, 0, "", 0);
     pthread_mutex_unlock(&turn);
     return result;
 }

@@ -62,7 +62,8 @@ def progress(people: list[Person], count: int) -> None:
 
 def kill_one(nodes: list[Node], people: list[Person], chance: random.Random) -> None:
     """Kill a gateway, a session or another process; have it started again by whoever does that, or by us."""
-    victim = chance.choice([*nodes, *people])
+    victims: list[Node | Person] = [*nodes, *people]
+    victim = chance.choice(victims)
     if isinstance(victim, Person):
         victim.kill()
         victim.start()
@@ -72,7 +73,7 @@ def kill_one(nodes: list[Node], people: list[Person], chance: random.Random) -> 
         victim.start(wait=False)  # else a session starts the gateway
 
 
-def storm(root: Path, seed: int, kills: int, *, tree: Path | None = None) -> None:
+def storm(root: Path, seed: int, kills: int, *, drop: float = DROP, tree: Path | None = None) -> None:
     """Run a storm of so many kills and check what is left."""
     chance = random.Random(seed)
     with FaultFleet(root, LAYOUT, seed=seed) as fleet:
@@ -84,7 +85,7 @@ def storm(root: Path, seed: int, kills: int, *, tree: Path | None = None) -> Non
             link.wedged = True
         for name in LIVING:
             for link in fleet.network.to(name):
-                link.drop_answers = DROP
+                link.drop_answers = drop
         people = cast(fleet)
         try:
             for person in people:
