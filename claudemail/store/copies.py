@@ -14,6 +14,7 @@ from pathlib import Path
 
 from claudemail.errors import StoreBusy, StoreDamaged
 from claudemail.store import mark
+from claudemail.store.explaining import explain
 
 PARTS = ("", "-wal", "-shm")
 _WAIT_S = 10.0
@@ -27,7 +28,7 @@ def take(connection: sqlite3.Connection, target: Path) -> None:
 
 
 def check(path: Path) -> None:
-    """Raise StoreDamaged if SQLite finds a database broken."""
+    """Raise StoreDamaged if SQLite finds a database broken, and another StoreError if it cannot be read."""
     examine(path).close()
 
 
@@ -36,6 +37,7 @@ def examine(path: Path) -> sqlite3.Connection:
 
     Raises:
         StoreDamaged: SQLite finds it broken.
+        StoreError: it cannot be read, for want of room on the disk, say.
     """
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
@@ -45,7 +47,9 @@ def examine(path: Path) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except (sqlite3.Error, UnicodeDecodeError) as error:
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except UnicodeDecodeError as error:  # the message of an error that quotes what is broken
         raise StoreDamaged(f"The database {path} is damaged ({error}).") from error
     if found != ["ok"]:
         connection.close()

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from claudemail.errors import StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreFull, StoreReplaced
+from claudemail.errors import StoreDamaged, StoreError, StoreForeign, StoreFull, StoreReplaced
 from claudemail.store import copies, text_index
 from claudemail.store.bell import Bell
 from claudemail.store.copies import users_file
+from claudemail.store.explaining import explain
 from claudemail.store.filesystem import refuse_network_filesystem
 from claudemail.store.gate import Gate
 from claudemail.store.mark import Last, Mark, mark_file
@@ -266,7 +267,7 @@ class Database:
                 progress = _progress(connection, self._schema)
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
-                raise _explain(error, self.path) from error
+                raise explain(error, self.path) from error
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -326,7 +327,7 @@ class Database:
             raise
         except sqlite3.Error as error:
             thread.join()
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
         except UnicodeDecodeError as error:  # the message of an error that quotes what is broken
             thread.join()
             raise StoreDamaged(f"The database {self.path} is damaged ({error}).") from error
@@ -374,7 +375,7 @@ class Database:
                 for step in range(version + 1, self._schema.version + 1):
                     connection.executescript(f"BEGIN;{self._schema.text(step)};PRAGMA user_version={step};COMMIT;")
             except sqlite3.Error as error:
-                raise _explain(error, self.path) from error
+                raise explain(error, self.path) from error
 
     def _close_connection(self, connection: sqlite3.Connection) -> None:
         with self._gate:
@@ -458,7 +459,7 @@ def _version(connection: sqlite3.Connection) -> int:
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
-        raise _explain(error, Path(connection.execute("PRAGMA database_list").fetchone()[2])) from error
+        raise explain(error, Path(connection.execute("PRAGMA database_list").fetchone()[2])) from error
     return version
 
 
@@ -470,7 +471,7 @@ def _snapshot(connection: sqlite3.Connection, work: Work[T], path: Path) -> T:
         finally:
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        raise _explain(error, path) from error
+        raise explain(error, path) from error
     except (
         ValueError,
         IndexError,
@@ -494,18 +495,3 @@ def _unit(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any] | Excep
         outcome = error
     connection.execute("RELEASE unit")
     return outcome
-
-
-def _explain(error: sqlite3.Error, path: Path | None) -> StoreError:
-    """Return our error for one of SQLite's (https://sqlite.org/rescode.html)."""
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    where = f" {path}" if path else ""
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(f"The database{where} is locked by another process.")
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFull(f"The disk that holds the database{where} is full.")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreDamaged(f"The database{where} is damaged ({error}).")
-    if isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode to UTF-8"):
-        return StoreDamaged(f"The database{where} is damaged: a text in it is none.")
-    return StoreError(f"The database{where} failed: {error}.")

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from claudemail import running
 from claudemail.testing import Fleet, Layout, Member
@@ -90,7 +91,7 @@ class FaultFleet(Fleet):
         """Return all nodes."""
         return [self[name] for name in self.nodes]
 
-    def __enter__(self) -> FaultFleet:
+    def __enter__(self) -> Self:
         self.network.__enter__()
         return self
 

@@ -188,7 +188,7 @@ def test_a_partition_of_months_gives_nothing_up(tmp_path: Path) -> None:
             node.strike()
             node.start()
         router.link("north", "down")
-        for day in range(1, 101, 33):
+        for day in (1, 35, 100):
             for clock in clocks:
                 clock.set(day * DAY_S)
             grown(people, 3)
