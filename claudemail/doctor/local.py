@@ -20,8 +20,9 @@ from claudemail.errors import ClaudeMailError, ConfigError, StoreDamaged, StoreE
 from claudemail.keys import KEY_FILE, NodeKey, fingerprint
 from claudemail.service import lifecycle
 from claudemail.store import copies
-from claudemail.store.database import MAIL
+from claudemail.store.database import MAIL, check
 from claudemail.store.filesystem import refuse_network_filesystem
+from claudemail.store.mark import last_mark
 from claudemail.text import plural
 
 _MIB = 2**20
@@ -123,12 +124,17 @@ def sqlite_version(settings: Config) -> Iterator[Examined]:
 def database(settings: Config) -> Iterator[Examined]:
     """The mail database: whose, of which version, whole."""
     path = Path(settings.db_path)
+    last = last_mark(path)
+    if not path.exists() and last is not None:
+        yield problem("database", f"{path} is gone: the mail that was in it is gone", StoreDamaged.remedy)
+        return
     if not path.exists():
         yield note("database", f"{path} is not there yet; it is made when it is first needed")
         return
     try:
         refuse_network_filesystem(path.parent)
-        copies.check(path)
+        if path.stat().st_size:
+            check(path, MAIL, last)
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:

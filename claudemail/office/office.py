@@ -123,12 +123,25 @@ class Office:
             return owner or ""
 
         found = await self._desk.mail.read(meta.owner)
+        if found is None:
+            self._check_beginning()
         if found != self.config.node_id:
             found = await self._desk.mail.write(work)
         if found != self.config.node_id:
             raise StoreForeign(
                 f"{self.config.db_path} belongs to node {found}, and this is {self.config.node_id}.",
                 remedy=f'Set "node_id" (or CLAUDEMAIL_NODE) to {found}, or give db_path a folder of this node\'s own.',
+            )
+
+    def _check_beginning(self) -> None:
+        """Refuse a new database where there are files of an older one's mail: it may be on a disk that is not there now."""
+        from claudemail.office.mirror import INBOX, SENT  # YAML, which most commands can do without
+
+        folder = Path(self.config.mailbox_dir)
+        if any(path for kind in (INBOX, SENT) for path in (folder / kind).rglob("*.md")):
+            raise StoreDamaged(
+                f"The database {self.config.db_path} is new, and {folder} has mail of an earlier one.",
+                remedy=f"{StoreDamaged.remedy} To begin without that mail, move {folder} away.",
             )
 
     async def _make_actions(self) -> None:
