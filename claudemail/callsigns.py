@@ -122,7 +122,7 @@ def generated(config: Config) -> Iterator[str]:
     The nodes take turns in that list, so that two of them never make up the same name, even while they cannot talk.
     """
     taken = _configured(config)
-    ids = [node.id for node in config.nodes]
+    ids = _in_turn(config)
     free = 0
     for number in range(_MOST_NAMES):
         name = _made_up(number)
@@ -139,7 +139,12 @@ def maker_of(config: Config, name: str) -> str | None:
     if number is None or name in taken:
         return None
     before = sum(1 for other in map(_place, taken) if other is not None and other < number)
-    return config.nodes[(number - before) % len(config.nodes)].id
+    return _in_turn(config)[(number - before) % len(config.nodes)]
+
+
+def _in_turn(config: Config) -> list[str]:
+    """Return the nodes in an order that is the same on all of them: who joined may be listed last or first."""
+    return sorted((node.id for node in config.nodes), key=str.lower)
 
 
 def _made_up(number: int) -> str:

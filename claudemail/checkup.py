@@ -42,6 +42,7 @@ class Rule(StrEnum):
     OVERDUE = "overdue"
     URGENT_UNREAD = "urgent unread"
     STALE_WIP = "stale wip"
+    CONFIG = "config"
     CLOCK_SKEW = "clock skew"
     UNVERIFIED_PEER = "unverified peer"
     VERSION_MISMATCH = "version mismatch"
@@ -86,6 +87,20 @@ class GoneMailbox(Value):
     """Whether the config or a session ever named it."""
 
 
+class LacksConfig(Value):
+    """Something that another node told and that the config file should say, but does not."""
+
+    node: str
+    """Whom it is about."""
+    origin: str
+    """Who told it."""
+    why: str
+    """Why the file could not be changed."""
+    entry: str
+    """What belongs into the file, and where."""
+    at: int
+
+
 class Snapshot(Value):
     """Everything that the rules look at, as one node knows it."""
 
@@ -111,6 +126,8 @@ class Snapshot(Value):
     """Mailboxes of this node with unread mail and no live session."""
     disk_free: int
     """Bytes free where the database is."""
+    lacking: tuple[LacksConfig, ...] = ()
+    """What the config file should say."""
 
 
 def examine(snapshot: Snapshot, limits: Thresholds) -> list[Finding]:
@@ -175,6 +192,20 @@ def disk_low(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
             severity=Severity.CRITICAL,
             what=f"{snapshot.disk_free // _MIB} MiB are free where the mail is",
             remedy="Free some space: a full disk takes no new mail. What is accepted is safe.",
+        )
+
+
+def config(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
+    """The config file lacks what another node told, and could not be changed."""
+    del limits
+    for one in snapshot.lacking:
+        yield Finding(
+            rule=Rule.CONFIG,
+            severity=Severity.CRITICAL,
+            what=f"the config lacks what {one.origin} told of {one.node}: {one.why.rstrip('.')}",
+            since=one.at,
+            remedy=f"Mend that, and it is written within 10 minutes; or {one.entry}.",
+            node=one.node,
         )
 
 
@@ -345,6 +376,7 @@ RULES: tuple[Callable[[Snapshot, Thresholds], Iterator[Finding]], ...] = (
     gateway,
     dead_letters,
     disk_low,
+    config,
     undelivered,
     silent_node,
     overdue,

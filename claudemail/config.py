@@ -29,7 +29,7 @@ RESERVED = (OPERATOR, "all", "me")
 class Node:
     """A server: its id, the address peers reach it at, and the public key it signs with (None: not known)."""
 
-    __slots__ = ("accept_from", "bind", "id", "ip", "port", "public_key", "pull", "tls_cert")
+    __slots__ = ("accept_from", "bind", "id", "ip", "port", "previous_keys", "public_key", "pull", "tls_cert")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Node:
         port: int = DEFAULT_PORT,
         public_key: str | None = None,
         bind: str | None = None,
+        previous_keys: tuple[str, ...] = (),
         *,
         pull: bool = False,
         accept_from: tuple[str, ...] | None = None,
@@ -47,6 +48,8 @@ class Node:
         self.ip = ip
         self.port = port
         self.public_key = public_key
+        self.previous_keys = previous_keys
+        """Keys that it had before, oldest first: what it signed with them stays verified, and nothing else."""
         self.bind = bind or ip
         self.pull = pull
         """Whether nobody can reach it (it is behind NAT, or comes and goes), so that it fetches its mail from the others."""
@@ -139,6 +142,7 @@ class Config:
         checkup: Thresholds | None = None,
         metrics_port: int | None = None,
         path: str | None = None,
+        state: tuple[str, int, int] | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
         self.node_id = node_id
@@ -165,6 +169,8 @@ class Config:
         """The port of 127.0.0.1 at which metrics are served as well; None: at the gateway's socket only."""
         self.path = path
         """The file it was read from; None when there is none."""
+        self.state = state
+        """What `config_state` said just before it was read."""
         self.warnings = warnings
 
     @property
@@ -194,6 +200,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         ConfigError: the file cannot be read, has mistakes (all of them are named), or does not tell which node this is.
     """
     environ = os.environ if environ is None else environ
+    state = config_state(environ)
     path = find(environ)
     if path is None:
         return standalone(environ.get(NODE_ENV))
@@ -202,7 +209,9 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The config file {path} cannot be read: {error}.") from error
-    return parse(text, path, environ)
+    config = parse(text, path, environ)
+    config.state = state
+    return config
 
 
 def find(environ: Mapping[str, str]) -> str | None:

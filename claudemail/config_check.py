@@ -16,7 +16,9 @@ KEYS = (
     "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup", "metrics_port",
     "tls_cert", "tls_key",
 )  # fmt: skip
-NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind", "pull", "accept_from", "tls_cert")
+NODE_KEYS = (
+    "id", "ip", "gateway_port", "public_key", "previous_keys", "bind", "pull", "accept_from", "tls_cert",
+)  # fmt: skip
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
 NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, at most 64"
 _MAX_SIGNATURE = 200
@@ -26,6 +28,7 @@ _LONGEST_LABEL = 63
 _MAX_THRESHOLD = 1_000_000
 _MAX_QUOTA_MB = 1_000_000
 _MAX_CERTIFICATE = 20_000
+MOST_PREVIOUS_KEYS = 16
 
 
 class Checker:
@@ -101,26 +104,28 @@ class Checker:
         pull = item.get("pull", False)
         self._expect(f"{key}.pull", pull, isinstance(pull, bool), "true or false")
         ip = item.get("ip", "" if pull is True else None)
-        self._expect(f"{key}.ip", ip, _is_host(ip) or (not ip and pull is True), "an IP address or host name")
+        self._expect(f"{key}.ip", ip, is_host(ip) or (not ip and pull is True), "an IP address or host name")
         port = item.get("gateway_port", DEFAULT_PORT)
         self._expect(f"{key}.gateway_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}")
         public_key = item.get("public_key")
         if public_key is not None:
-            self._expect(f"{key}.public_key", public_key, _is_public_key(public_key), "ed25519: and 32 bytes in base64")
+            self._expect(f"{key}.public_key", public_key, is_public_key(public_key), "ed25519: and 32 bytes in base64")
         bind = item.get("bind")
         if bind is not None:
-            self._expect(f"{key}.bind", bind, _is_host(bind), "an IP address to listen on")
-        accept_from = self._senders(f"{key}.accept_from", item.get("accept_from"))
+            self._expect(f"{key}.bind", bind, is_host(bind), "an IP address to listen on")
         tls_cert = item.get("tls_cert")
         if tls_cert is not None:
             fits = isinstance(tls_cert, str) and 0 < len(tls_cert) < _MAX_CERTIFICATE
             self._expect(f"{key}.tls_cert", tls_cert, fits, "a certificate (PEM), or the path of one")
+        previous = self._previous_keys(f"{key}.previous_keys", item.get("previous_keys", []))
+        accept_from = self._senders(f"{key}.accept_from", item.get("accept_from"))
         if not name:
             return None
-        port = port if _is_whole(port, 1, _MAX_PORT) else 0
+        number = port if _is_whole(port, 1, _MAX_PORT) else 0
         return Node(
-            name, str(ip), port, public_key, bind, pull=pull is True, accept_from=accept_from, tls_cert=tls_cert
-        )
+            name, str(ip), number, public_key, bind, previous,
+            pull=pull is True, accept_from=accept_from, tls_cert=tls_cert,
+        )  # fmt: skip
 
     def _senders(self, key: str, data: object) -> tuple[str, ...] | None:
         if data is None:
@@ -131,6 +136,11 @@ class Checker:
             )
             return None
         return tuple(data)
+
+    def _previous_keys(self, key: str, data: object) -> tuple[str, ...]:
+        fits = isinstance(data, list) and len(data) <= MOST_PREVIOUS_KEYS and all(map(is_public_key, data))
+        self._expect(key, data, fits, f"a list of at most {MOST_PREVIOUS_KEYS} public keys")
+        return tuple(data) if fits and isinstance(data, list) else ()
 
     def _instances(self, data: object, nodes: tuple[Node, ...]) -> tuple[Instance, ...]:
         if not isinstance(data, list):
@@ -251,7 +261,8 @@ def _is_whole(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _is_host(value: object) -> bool:
+def is_host(value: object) -> bool:
+    """Return whether `value` is an IP address or may be a host name."""
     return (
         isinstance(value, str)
         and 0 < len(value) < 254
@@ -261,7 +272,8 @@ def _is_host(value: object) -> bool:
     )
 
 
-def _is_public_key(value: object) -> bool:
+def is_public_key(value: object) -> bool:
+    """Return whether `value` is a public key as `claudemail keys` prints it."""
     try:
         return (
             isinstance(value, str)

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 from claudemail import __version__, local_http, logs, notify
@@ -16,7 +17,7 @@ from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state, load
 from claudemail.errors import ClaudeMailError, ConfigError, MirrorError, StoreError
 from claudemail.mesh.counts import Counts
-from claudemail.mesh.mesh import Mesh
+from claudemail.mesh.mesh import Listening, Mesh
 from claudemail.office import Office
 from claudemail.running import (
     LOG,
@@ -177,13 +178,14 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_keep(office)),
                 end.start(_mirror(office)),
                 end.start(_watch_files(config, office, lock)),
-                end.start(_watch_config(mode, end)),
+                end.start(_watch_config(config, mode, end)),
+                end.start(_settle(office)),
             ]
             if config.metrics_port is not None:
                 work.append(end.start(http.serve_port(config.metrics_port)))
-            if config.peers:
-                work.append(end.start(mesh.run(sign.listening)))
-            if not config.peers:  # else it is ready once it listens for them
+            if config.path is not None:
+                work.append(end.start(_mesh(office, mesh, sign.listening)))
+            if not config.peers or config.node.pull:  # else it is ready once it listens for them
                 sign.ready()
             unsubscribe = office.subscribe(mesh.nudge)
             try:
@@ -209,6 +211,42 @@ async def _finish(mesh: Mesh, sessions: Sessions, end: _End) -> None:
     await asyncio.gather(sessions.finish(), mesh.finish())
 
 
+async def _mesh(office: Office, mesh: Mesh, listening: Listening) -> None:
+    """Run the mesh. A node without peers listens to nobody until it has invited somebody."""
+    if not office.config.peers:
+        async with aclosing(_changes(office)) as changes:
+            async for _ in changes:
+                if await office.is_inviting():
+                    break
+    await mesh.run(listening)
+
+
+async def _settle(office: Office) -> None:
+    """Go on with changes of keys and of the config file, whenever the mail changes, and now and then try again what failed."""
+    tried = -_TIDY_EVERY_S
+    async for _ in _changes(office):
+        now = time.monotonic()
+        again = now - tried >= _TIDY_EVERY_S
+        tried = now if again else tried
+        try:
+            await office.settle(again=again)
+        except (ConfigError, StoreError) as error:
+            log.warning("%s", error)
+
+
+async def _changes(office: Office) -> AsyncGenerator[None]:
+    """Yield at once, and then after every change of the mail, several in one."""
+    changed = asyncio.Event()
+    unsubscribe = office.subscribe(changed.set)
+    try:
+        while True:
+            yield
+            await changed.wait()
+            changed.clear()
+    finally:
+        unsubscribe()
+
+
 async def _watch_files(config: Config, office: Office, lock: int) -> None:
     """End the process when the node's folder or database was removed or replaced: what it holds open is nobody's mail any more.
 
@@ -222,13 +260,13 @@ async def _watch_files(config: Config, office: Office, lock: int) -> None:
     os._exit(0)
 
 
-async def _watch_config(mode: str, end: _End) -> None:
+async def _watch_config(config: Config, mode: str, end: _End) -> None:
     """Notice that the config was changed, and begin anew with it.
 
     One that cannot be used may be half written, or the work of a hurried moment: a gateway in the foreground goes on with the
     old one, and one that was started on demand ends, since whoever needs it next is told what is wrong.
     """
-    before = config_state(os.environ)
+    before = config.state
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         now = config_state(os.environ)

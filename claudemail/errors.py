@@ -3,7 +3,8 @@
     ClaudeMailError
     ├── ConfigError            a config file with mistakes in it, or no way to tell which node this is
     ├── InvalidInput           what came in does not fit: a name, a field, a file
-    │   └── BriefTooLarge      over the size limit
+    │   ├── BriefTooLarge      over the size limit
+    │   └── NameTaken          another node of the fleet has that name or address
     ├── UnknownName            no such callsign, instance or node
     ├── NotFound               no such brief
     │   └── NoSuchAction       no such action
@@ -15,6 +16,7 @@
     │   ├── StoreDamaged       SQLite finds the file broken
     │   ├── StoreReplaced      the file is no longer the one that was opened
     │   └── StoreForeign       made by a newer ClaudeMail, or for another node
+    ├── RotationUnderWay       this node's key is being changed already
     ├── MirrorError            a file of the mailbox folder cannot be written or read
     ├── BackupError            a backup cannot be made, or is none
     ├── GatewayRunning         this node's gateway runs, and must not
@@ -68,6 +70,19 @@ class BriefTooLarge(InvalidInput):
 
     code = "too_large"
     remedy = "Shorten it, or put the material in a file that the recipient can reach and send its path."
+
+
+class NameTaken(InvalidInput):
+    """Another node of the fleet has that name."""
+
+    code = "name_taken"
+
+
+class RotationUnderWay(ClaudeMailError):
+    """This node's key is being changed already."""
+
+    code = "rotation"
+    remedy = "Nothing was changed. `claudemail keys` shows who has not heard of the new key yet."
 
 
 class UnknownName(ClaudeMailError):

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from claudemail.errors import ConfigError
 
 KEY_FILE = "node.key"
+NEXT_KEY_FILE = "node.key.next"
+"""The key that is to take its place, while peers are being told of it."""
 _PREFIX = "ed25519:"
 
 
@@ -44,6 +46,38 @@ class NodeKey:
                 return cls._load(path)
             except FileNotFoundError:
                 _create(path, cls.new())
+
+    @classmethod
+    def next_in(cls, folder: Path) -> NodeKey | None:
+        """Return the key that is to take the place of the one in `folder`, or None. Raises as `load_or_create`."""
+        try:
+            return cls._load(folder / NEXT_KEY_FILE)
+        except FileNotFoundError:
+            return None
+
+    @classmethod
+    def held_in(cls, folder: Path) -> tuple[NodeKey, ...]:
+        """Return all keys in `folder` that this node may sign with now: its own, and the next one if there is one."""
+        following = cls.next_in(folder)  # first: between the two looks it may become the own one, and is seen then
+        own = cls.load_or_create(folder)
+        return (own,) if following is None or following.public == own.public else (own, following)
+
+    @classmethod
+    def create_next(cls, folder: Path) -> NodeKey | None:
+        """Make the next key in `folder`; return None if there is one already."""
+        key = cls.new()
+        _create(folder / NEXT_KEY_FILE, key)
+        kept = cls.next_in(folder)
+        return key if kept is not None and kept.public == key.public else None
+
+    @classmethod
+    def advance(cls, folder: Path) -> None:
+        """Put the next key in the place of the one in `folder`, which is gone then; if there is no next one, do nothing."""
+        try:
+            os.replace(folder / NEXT_KEY_FILE, folder / KEY_FILE)
+        except FileNotFoundError:
+            return
+        _sync(folder)
 
     @classmethod
     def _load(cls, path: Path) -> NodeKey:
@@ -86,11 +120,15 @@ def _create(path: Path, key: NodeKey) -> None:
     finally:
         os.close(descriptor)
         draft.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)  # else a power cut may take the key that mail was signed with
+        os.fsync(descriptor)  # else a power cut may take the key that mail was signed with
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def verify(public: str, signature: str, data: bytes) -> bool:

@@ -32,6 +32,8 @@ COMMANDS = {
     "backup": "Write a backup of this node's mail while it flows.",
     "restore": "Put a backup in the place of this node's mail.",
     "rebuild": "Make the mailbox files from the database, or the database from the files.",
+    "invite": "Invite another server into the fleet.",
+    "join": "Join the fleet of a server that has made a TOKEN with `claudemail invite`.",
     "keys": "Show this node's public key.",
     "certificate": "Make the certificate with which this node serves TLS.",
     "console": "Open the operator's console.",

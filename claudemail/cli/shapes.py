@@ -81,8 +81,11 @@ def shapes() -> dict[str, dict[str, Any]]:
         "restore": views.RestoreView,
         "rebuild database": views.RebuildView,
         "rebuild files": views.FilesView,
+        "invite": views.InviteView,
+        "join": views.JoinView,
         "keys": views.KeyView,
         "gateway status": views.GatewayState,
+        "keys rotate": views.KeyView,
         "console": views.ConsoleView,
     }
     found = {name: model.model_json_schema(mode="serialization") for name, model in models.items()}

@@ -17,6 +17,7 @@ _LOCAL = (
     local.modes,
     local.sqlite_version,
     local.database,
+    local.told,
     local.disk,
     local.mirror,
     local.gateway,

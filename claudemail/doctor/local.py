@@ -18,6 +18,7 @@ from claudemail.config import Config
 from claudemail.doctor.finding import Examined, note, ok, problem, warning
 from claudemail.errors import ClaudeMailError, ConfigError, StoreDamaged, StoreError
 from claudemail.keys import KEY_FILE, NodeKey, fingerprint
+from claudemail.office.examining import lacking
 from claudemail.service import lifecycle
 from claudemail.store import copies
 from claudemail.store.database import MAIL, check
@@ -67,7 +68,15 @@ def key(settings: Config) -> Iterator[Examined]:
         yield problem("key", error.message, error.remedy, partial(path.chmod, 0o600) if readable else None)
         return
     known = settings.node.public_key
-    if known is not None and known != own.public:
+    following = NodeKey.next_in(path.parent)
+    if following is not None:
+        yield note(
+            "key",
+            f"fingerprint {fingerprint(own.public)}; a new one, {fingerprint(following.public)}, takes its place when all nodes"
+            " have heard of it",
+            "`claudemail keys` shows who has not.",
+        )
+    elif known is not None and known != own.public:
         yield problem(
             "key",
             f"the config's public_key of {settings.node_id} is not that of {path}: peers refuse what this node sends",
@@ -172,6 +181,25 @@ def database(settings: Config) -> Iterator[Examined]:
             "clock",
             f"mail was accepted here at {iso(latest)}, which is yet to come by this machine's clock",
             "Set the clock, by NTP best.",
+        )
+
+
+def told(settings: Config) -> Iterator[Examined]:
+    """What other nodes told, and the config should say."""
+    path = Path(settings.db_path)
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.row_factory = sqlite3.Row
+            found = lacking(connection)
+    except sqlite3.Error:  # an older database, or a damaged one, of which its own finding says more
+        return
+    for one in found:
+        yield problem(
+            "config",
+            f"it lacks what {one.origin} told of {one.node}: {one.why.rstrip('.')}",
+            f"Mend that, and it is written within 10 minutes; or {one.entry}.",
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
 
 from claudemail import __version__
 from claudemail.clock import wall_ms
@@ -16,7 +18,8 @@ from claudemail.text import ago
 
 async def peers(settings: Config, key: NodeKey) -> AsyncIterator[Examined]:
     """Greet each peer, signed as all requests are, and say how it went. Nothing changes by it there."""
-    client = MeshClient(settings.node_id, key, wall_ms)
+    held = partial(NodeKey.held_in, Path(settings.state_dir))
+    client = MeshClient(settings.node_id, key, wall_ms, keys=held)
     try:
         for peer in settings.peers:
             if peer.pull:

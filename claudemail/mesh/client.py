@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import httpx
@@ -25,8 +26,9 @@ PARCELS = "/v1/parcels"
 HEARTBEAT = "/v1/heartbeat"
 GREETING = "/v1/greeting"
 PULL = "/v1/pull"
+JOIN = "/v1/join"
 _CONNECT_S, _READ_S, _WHOLE_S = 5.0, 15.0, 30.0
-_OK, _CONFLICT, _TOO_LARGE = 200, 409, 413
+_OK, _UNKNOWN_KEY, _CONFLICT, _TOO_LARGE = 200, 401, 409, 413
 _LONGEST_RETRY_S = 3600.0
 M = TypeVar("M", bound=BaseModel)
 
@@ -65,9 +67,29 @@ class Pulled(NamedTuple):
 class MeshClient:
     """Calls peers as this node."""
 
-    def __init__(self, node: str, key: NodeKey, wall: WallClock) -> None:
+    def __init__(
+        self,
+        node: str,
+        key: NodeKey,
+        wall: WallClock,
+        *,
+        keys: Callable[[], Sequence[NodeKey]] | None = None,
+        peer_keys: Callable[[], Mapping[str, str | None]] | None = None,
+    ) -> None:
+        """Sign with `key`.
+
+        Args:
+            node: this node.
+            key: its key.
+            wall: its clock.
+            keys: tried where a peer refuses that one: it may have heard of this node's new key.
+            peer_keys: by which keys peers are known now; None: as the config says.
+        """
         self._node = node
         self._key = key
+        self._keys = keys
+        self._peer_keys = peer_keys
+        self._taken: dict[str, NodeKey] = {}
         self._wall = wall
         # A new client per request would cost 20 ms.
         self._plain = _http(verify=False)
@@ -124,41 +146,65 @@ class MeshClient:
         reply = await self._post(peer, PULL, pull.model_dump_json().encode(), pull.wait_ms / 1000)
         return Pulled(_parse(Handout, peer, reply).batch, reply.verified)
 
+    async def ask_to_join(self, inviter: Node, body: bytes) -> tuple[int, bytes]:
+        """Ask a node to be taken into its fleet; return status and body of the answer, whatever it is.
+
+        Raises:
+            PeerUnreachable: no answer came; PeerRefused: it was too large.
+        """
+        response, content = await self._exchange(inviter, JOIN, body, {})
+        return response.status_code, content
+
     async def _post(self, peer: Node, path: str, body: bytes, wait_s: float = 0.0) -> Reply:
-        """Post a signed request; the peer may take `wait_s` longer than usual to answer."""
-        headers = signing.sign(
-            self._key, self._node, method="POST", path=path, body=body, destination=peer.id, now_s=self._wall() // 1000
+        """Make a signed request, by the key that the peer took the last time, or the others in turn if it is not known there.
+
+        The peer may take `wait_s` longer than usual to answer.
+        """
+        key = self._taken.get(peer.id, self._key)
+        headers = self._signature(key, peer, path, body)
+        response, content = await self._exchange(peer, path, body, headers, wait_s)
+        if response.status_code == _UNKNOWN_KEY and self._keys is not None:
+            for other in self._keys():
+                if other.public != key.public:
+                    key, headers = other, self._signature(other, peer, path, body)
+                    response, content = await self._exchange(peer, path, body, headers, wait_s)
+                    if response.status_code != _UNKNOWN_KEY:
+                        break
+        if response.status_code not in (_OK, _CONFLICT, _TOO_LARGE):
+            raise _refused(peer, response, content)
+        verified = self._check(peer, response, content, headers["signature"])
+        self._taken[peer.id] = key
+        if response.status_code == _TOO_LARGE:
+            raise TooLarge(_refused(peer, response, content).message)
+        return Reply(response.status_code, content, verified)
+
+    def _signature(self, key: NodeKey, peer: Node, path: str, body: bytes) -> dict[str, str]:
+        now_s = self._wall() // 1000
+        return signing.sign(key, self._node, method="POST", path=path, body=body, destination=peer.id, now_s=now_s)
+
+    def _check(self, peer: Node, response: httpx.Response, content: bytes, request: str) -> bool:
+        key = peer.public_key if self._peer_keys is None else self._peer_keys()[peer.id]
+        return signing.check_answer(
+            response.headers, status=response.status_code, body=content, request=request, node=peer.id, key=key
         )
-        headers["content-type"] = "application/json"
+
+    async def _exchange(
+        self, peer: Node, path: str, body: bytes, headers: dict[str, str], wait_s: float = 0.0
+    ) -> tuple[httpx.Response, bytes]:
+        headers = {**headers, "content-type": "application/json"}
+        timeout = httpx.Timeout(_READ_S + wait_s, connect=_CONNECT_S, pool=None)
+        client, url = self._to(peer), peer.url + path
         try:
-            timeout = httpx.Timeout(_READ_S + wait_s, connect=_CONNECT_S, pool=None)
             async with (
-                asyncio.timeout(
-                    _WHOLE_S + wait_s
-                ),  # a peer that answers byte by byte would else hold the lane for ever
-                self._to(peer).stream(
-                    "POST", peer.url + path, content=body, headers=headers, timeout=timeout
-                ) as response,
+                asyncio.timeout(_WHOLE_S + wait_s),  # or a peer that answers byte by byte would hold the lane for ever
+                client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response,
             ):
                 content = await _read(response, peer)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise PeerUnreachable(f"{peer.id} did not answer in time.") from error
         except httpx.TransportError as error:
             raise PeerUnreachable(f"{peer.id} cannot be reached: {_plain(error)}.") from error
-        status = response.status_code
-        if status not in (_OK, _CONFLICT, _TOO_LARGE):
-            raise _refused(peer, response, content)
-        verified = signing.check_answer(
-            response.headers,
-            status=status,
-            body=content,
-            request=headers["signature"],
-            node=peer.id,
-            key=peer.public_key,
-        )
-        if status == _TOO_LARGE:
-            raise TooLarge(_refused(peer, response, content).message)
-        return Reply(status, content, verified)
+        return response, content
 
 
 def _http(*, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:

@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.errors import PeerRefused, QuotaReached, StoreError, StoreFull
-from claudemail.keys import NodeKey
 from claudemail.mesh import signing
 from claudemail.mesh.connection import Connection, connection_of
+from claudemail.mesh.mailroom import Mailroom
 from claudemail.mesh.pace import Bucket, Pace
 from claudemail.model.parcel import MAX_REQUEST_BYTES, Origin
 
@@ -43,12 +43,11 @@ class DoorError(Exception):
 class Door:
     """Reads and checks the requests of peers before a handler sees them, and signs the answers."""
 
-    def __init__(self, config: Config, key: NodeKey, wall: WallClock, contact: Contact) -> None:
+    def __init__(self, config: Config, mailroom: Mailroom, wall: WallClock, contact: Contact) -> None:
         self._config = config
-        self._key = key
+        self._mailroom = mailroom
         self._wall = wall
         self._contact = contact
-        self._keys = {node.id: node.public_key for node in config.nodes}
         self._hosts = {name.lower() for node in config.nodes for name in (node.ip, node.bind)} | {"localhost"}
         self._buckets = {peer.id: Bucket(MOST_PER_S, _BURST) for peer in config.peers}
         self._refusals = Pace(REFUSALS_PER_S, burst=100)
@@ -69,7 +68,7 @@ class Door:
     def _sign(self, response: Response, given: str) -> None:
         response.headers.update(
             signing.sign_answer(
-                self._key,
+                self._mailroom.own_keys(),
                 self._config.node_id,
                 status=response.status_code,
                 body=bytes(response.body),
@@ -105,7 +104,8 @@ class Door:
         """Return who calls and the whole body; what can be refused by the head alone is, before the body is read."""
         _check_head(request, self._hosts)
         try:
-            claim = signing.read_claim(request.headers, here=self._config.node_id, keys=self._keys)
+            keys = self._mailroom.peer_keys()
+            claim = signing.read_claim(request.headers, here=self._config.node_id, keys=keys)
             body = await self._intake.receive(request)
             origin = signing.check(
                 claim,
@@ -113,7 +113,7 @@ class Door:
                 path=request.url.path,
                 body=body,
                 here=self._config.node_id,
-                keys=self._keys,
+                keys=keys,
                 allow_unsigned=self._config.allow_unsigned,
             )
         except PeerRefused as error:

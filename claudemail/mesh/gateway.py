@@ -12,10 +12,10 @@ from starlette.routing import Route
 from claudemail import __version__
 from claudemail.clock import WallClock
 from claudemail.config import Config
-from claudemail.keys import NodeKey
-from claudemail.mesh.client import GREETING, HEARTBEAT, PARCELS, PULL
+from claudemail.mesh.client import GREETING, HEARTBEAT, JOIN, PARCELS, PULL
 from claudemail.mesh.counts import Counts
 from claudemail.mesh.door import Contact, Door
+from claudemail.mesh.join_door import JoinDoor
 from claudemail.mesh.mailroom import Mailroom
 from claudemail.model.greeting import Greeting
 from claudemail.model.parcel import Batch, Handout, Origin, Pull, Setback
@@ -32,7 +32,6 @@ class Gateway:
         self,
         config: Config,
         mailroom: Mailroom,
-        key: NodeKey,
         wall: WallClock,
         *,
         contact: Contact,
@@ -46,7 +45,7 @@ class Gateway:
         self._suspect = suspect
         self._hand_out = hand_out
         self._counts = counts
-        door = Door(config, key, wall, contact)
+        door = Door(config, mailroom, wall, contact)
         handlers = {
             PARCELS: self._parcels,
             HEARTBEAT: self._heartbeat,
@@ -56,6 +55,7 @@ class Gateway:
         self.app = Starlette(
             routes=[
                 Route("/v1/ping", self._ping, methods=["GET"]),
+                Route(JOIN, JoinDoor(mailroom.admit).endpoint, methods=["POST"]),
                 *(Route(path, door.endpoint(handler), methods=["POST"]) for path, handler in handlers.items()),
             ]
         )

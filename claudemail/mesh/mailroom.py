@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from claudemail.keys import NodeKey
 from claudemail.model.parcel import MAX_BATCH, Answer, Batch, Origin, Pull, Setback
 from claudemail.model.roster import Heartbeat
 
 
 class Mailroom(Protocol):
     """Gives out parcels for peers and takes in theirs. Every method may raise StoreError."""
+
+    def peer_keys(self) -> Mapping[str, str | None]:
+        """Return the keys that requests of the other nodes are signed with now; None: not known."""
+
+    def own_keys(self) -> Sequence[NodeKey]:
+        """Return all keys that this node may sign with now, from the disk; more than one while a new one is announced."""
+
+    async def admit(self, body: bytes) -> bytes:
+        """Answer a request to join the fleet; raise ClaudeMailError if it is not granted."""
 
     async def next_batch(self, peer: str, most: int = MAX_BATCH, after: int = 0) -> Batch | None:
         """Return what is to go to a peer next, up to so many parcels, with numbers above `after`; or None."""

@@ -38,12 +38,11 @@ class Mesh:
     def __init__(self, config: Config, mailroom: Mailroom, key: NodeKey, wall: WallClock, counts: Counts) -> None:
         self._config = config
         self._contacts = Contacts(mailroom, wall)
-        self._client = MeshClient(config.node_id, key, wall)
+        self._client = MeshClient(config.node_id, key, wall, keys=mailroom.own_keys, peer_keys=mailroom.peer_keys)
         self._counts = counts
         self._gateway = Gateway(
             config,
             mailroom,
-            key,
             wall,
             contact=self._contact,
             suspect=self._suspect,

@@ -15,7 +15,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from claudemail.errors import PeerRefused
@@ -25,6 +25,7 @@ from claudemail.model.parcel import Origin
 DESTINATION = "claudemail-destination"
 _LABEL = "claudemail"
 _LONGEST_PARAMS = 400
+_LONGEST_HEADER = 2_000
 _COVERED = '("@method" "@path" "content-digest" "claudemail-destination")'
 _PARAMETERS = {
     "created": re.compile(r"\d{1,12}"),
@@ -130,14 +131,21 @@ def is_signature(header: str) -> bool:
     return _SIGNATURE.fullmatch(header) is not None
 
 
-def sign_answer(key: NodeKey, node: str, *, status: int, body: bytes, request: str, now_s: int) -> dict[str, str]:
-    """Return the headers that sign an answer of `node` to the request with this Signature header; `now_s` is Unix time."""
+def sign_answer(
+    keys: Sequence[NodeKey], node: str, *, status: int, body: bytes, request: str, now_s: int
+) -> dict[str, str]:
+    """Return the headers that sign an answer of `node` to the request with this Signature header; `now_s` is Unix time.
+
+    There is a signature by each key: while a node changes its key, some peers know it by the one and some by the other.
+    """
     digest = _digest(body)
     params = f'{_ANSWER_COVERED};created={now_s};keyid="{node}";alg="ed25519"'
+    base = _answer_base(status, digest, request, params)
+    labels = [_LABEL if number == 0 else f"{_LABEL}-{number}" for number in range(len(keys))]
     return {
         "content-digest": digest,
-        "signature-input": f"{_LABEL}={params}",
-        "signature": f"{_LABEL}=:{key.sign(_answer_base(status, digest, request, params))}:",
+        "signature-input": ", ".join(f"{label}={params}" for label in labels),
+        "signature": ", ".join(f"{label}=:{key.sign(base)}:" for label, key in zip(labels, keys, strict=True)),
     }
 
 
@@ -159,16 +167,27 @@ def check_answer(
     """
     if key is None:
         return False
-    params = headers.get("signature-input", "").removeprefix(f"{_LABEL}=")
-    signature = _SIGNATURE.fullmatch(headers.get("signature", ""))
-    if signature is None or _signer(params, _ANSWER_COVERED, {"created", "keyid"}) != node:
+    digest = headers.get("content-digest", "")
+    given = _members(headers.get("signature-input", ""))
+    signatures = _members(headers.get("signature", ""))
+    claims = [
+        label for label, params in given.items() if _signer(params, _ANSWER_COVERED, {"created", "keyid"}) == node
+    ]
+    if not claims or digest != _digest(body):
         raise PeerRefused(
             f"The answer is not signed by {node}.", remedy="Somebody else answers at its address, or an older version."
         )
-    digest = headers.get("content-digest", "")
-    if digest != _digest(body) or not verify(key, signature["value"], _answer_base(status, digest, request, params)):
-        raise PeerRefused(f"The signature of the answer is not by the key of {node} that is known here.")
-    return True
+    for label in claims:
+        base = _answer_base(status, digest, request, given[label])
+        if verify(key, signatures.get(label, "").strip(":"), base):
+            return True
+    raise PeerRefused(f"The signature of the answer is not by the key of {node} that is known here.")
+
+
+def _members(header: str) -> dict[str, str]:
+    """Return the members of a dictionary of ours (RFC 8941); in its values are no commas."""
+    members = (part.partition("=") for part in header[:_LONGEST_HEADER].split(", "))
+    return {label: value for label, _, value in members}
 
 
 def _signer(params: str, covered: str, needed: set[str]) -> str | None:

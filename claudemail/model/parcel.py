@@ -40,6 +40,10 @@ class ParcelKind(StrEnum):
     """The sums of all changes a node knows of; who knows others answers with those."""
     HISTORY = "action-history"
     """The answer: changes of actions that were made before."""
+    NODE = "node"
+    """A node that has joined the fleet."""
+    KEY = "node-key"
+    """A node's new key, signed by the old one."""
 
 
 class Parcel(Value):
@@ -52,6 +56,8 @@ class Parcel(Value):
         actions          {"changes": [{"change": fields, "signature": base64}, ...]}
         action-history   the same
         action-digests   {"digests": {part: sum}}
+        node             {"node": as in a config, "instances": [as in a config]}
+        node-key         {"change": {"node", "old", "new"}, "signature": by the old key, "proof": by the new one}
     """
 
     seq: Seq

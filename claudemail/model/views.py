@@ -447,12 +447,70 @@ class FilesView(View):
     """How many briefs and changes of actions that were."""
 
 
+class RotationView(View):
+    """A change of this node's key."""
+
+    old_public_key: str
+    new_public_key: str
+    new_fingerprint: str
+    heard: list[str]
+    """The peers that know the new key."""
+    waiting: list[str]
+    """Those that do not yet."""
+    refused: dict[str, str]
+    """Those of them that will not have it, and why."""
+    over: bool = False
+    """Whether the new key has taken the place of the old one."""
+
+
 class KeyView(View):
     """A node's public key."""
 
     node: str
     public_key: str
     fingerprint: str
+    rotation: RotationView | None = None
+    """The change of keys that is under way, or was just made."""
+
+
+class InviteView(View):
+    """An invitation."""
+
+    token: str
+    node: str
+    """The inviter."""
+    url: str
+    """Where the newcomer asks."""
+    fingerprint: str
+    """Of the inviter's public key."""
+    until: int
+    """When it ends, Unix milliseconds by the inviter's clock."""
+    config: str | None
+    """The config file that was made for it; None: there was one."""
+
+
+class JoinedView(View):
+    """A node that has joined the fleet."""
+
+    node: str
+    url: str
+    fingerprint: str
+
+
+class JoinView(View):
+    """The fleet that this node is in now."""
+
+    node: str
+    url: str
+    """Where the others reach it."""
+    fingerprint: str
+    inviter: JoinedView
+    nodes: list[str]
+    instances: list[str]
+    """This node's."""
+    config: str
+    """The config file that says so."""
+    allow_unsigned: bool
 
 
 class ConsoleView(View):

@@ -12,6 +12,7 @@ from claudemail.clock import HybridClock, WallClock
 from claudemail.config import Config
 from claudemail.model.roster import PeerState, Presence
 from claudemail.office.directory import Directory
+from claudemail.office.keyring import Keyring
 from claudemail.store import entries, leases, registry
 from claudemail.store.database import Database
 
@@ -40,6 +41,7 @@ class Desk:
         self.registry = registry
         self.wall = wall
         self._clock = HybridClock(config.node_id, wall)
+        self.keyring = Keyring(config)
         self._key: NodeKey | None = None
         self._peers: dict[str, PeerState] | None = None
         self._directory: _Made | None = None
@@ -53,6 +55,10 @@ class Desk:
 
             self._key = NodeKey.load_or_create(Path(self.config.state_dir))
         return self._key
+
+    def forget_key(self) -> None:
+        """Load the node's key anew when it is needed: another has taken its place."""
+        self._key = None
 
     async def peers(self) -> dict[str, PeerState]:
         """Return what is known of each peer, from memory while the registry does not change."""

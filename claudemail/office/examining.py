@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 
 from claudemail import __version__
-from claudemail.checkup import CheckupView, GoneMailbox, Snapshot, examine
+from claudemail.checkup import CheckupView, GoneMailbox, LacksConfig, Snapshot, examine
 from claudemail.clock import day_of
 from claudemail.config import OPERATOR
 from claudemail.model.action import OPEN, ActionStatus
 from claudemail.model.brief import Priority
+from claudemail.model.joining import Introduction
+from claudemail.model.parcel import ParcelKind
+from claudemail.office import introducing
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, Kind
 from claudemail.office.fleet import status
-from claudemail.store import actions, entries
+from claudemail.store import actions, entries, unwritten
 
 _MOST = 200
 """So many things of a kind are looked at, those that have waited the longest."""
@@ -50,10 +54,29 @@ async def checkup(desk: Desk) -> CheckupView:
             idle=_idle(directory, loads),
             mailboxes=_mailboxes(desk, connection, directory),
             disk_free=room.f_bavail * room.f_frsize,
+            lacking=tuple(lacking(connection)),
         )
 
     findings = examine(await desk.mail.read(work), desk.config.checkup)
     return CheckupView(at=state.at, node=desk.config.node_id, findings=findings)
+
+
+def lacking(connection: sqlite3.Connection) -> list[LacksConfig]:
+    """Return what other nodes told that the config file should say, but does not."""
+    return [
+        LacksConfig(node=one.node, origin=one.origin, why=one.why, entry=_entry(one), at=one.at)
+        for one in unwritten.everything(connection)
+    ]
+
+
+def _entry(one: unwritten.Unwritten) -> str:
+    """Return what to put into the config by hand."""
+    if one.kind == ParcelKind.KEY:
+        change = one.body["change"]
+        return f'put "public_key": "{change["new"]}", "previous_keys": ["{change["old"]}"] for {one.node} into it'
+    entry, instances = introducing.entries(Introduction.model_validate(one.body))
+    listed = ", ".join(map(json.dumps, instances))
+    return f'add {json.dumps(entry)} to "nodes"' + (f' and {listed} to "instances"' if listed else "")
 
 
 def _idle(directory: Directory, loads: dict[str, int]) -> list[str]:

@@ -6,6 +6,7 @@ write mail in this node's name.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import os
@@ -24,7 +25,7 @@ from claudemail import __version__, running
 from claudemail.clock import WallClock, iso, wall_ms
 from claudemail.config import Config
 from claudemail.errors import BackupError, GatewayRunning, InvalidInput
-from claudemail.keys import KEY_FILE, NodeKey
+from claudemail.keys import KEY_FILE, NEXT_KEY_FILE, NodeKey
 from claudemail.model.brief import Millis, Name
 from claudemail.model.value import Value
 from claudemail.model.views import BackupView, RebuildView, RestoreView
@@ -34,6 +35,7 @@ from claudemail.store import copies, meta, outbox
 from claudemail.store.database import MAIL, REGISTRY, Database
 
 MANIFEST, DATABASE = "manifest.json", "claudemail.db"
+_OWN_NAMES = (MANIFEST, DATABASE, KEY_FILE, NEXT_KEY_FILE)
 _FORMAT = 1
 _MOST_MANIFEST = 64 * 1024
 _CHUNK = 1024 * 1024
@@ -86,8 +88,8 @@ async def backup(config: Config, target: Path, *, wall: WallClock = wall_ms) -> 
         )
         (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2))
         draft = folder / "backup.tar"
-        key, settings = Path(config.state_dir, KEY_FILE), Path(config.path) if config.path else None
-        _pack(draft, [folder / MANIFEST, database, key, *([settings] if settings else [])])
+        keys = [Path(config.state_dir, name) for name in (NEXT_KEY_FILE, KEY_FILE)]  # the next one may become the other
+        _pack(draft, [folder / MANIFEST, database, *keys, *([Path(config.path)] if config.path else [])])
         draft.replace(target)
         _sync_folder(target.parent)
     return BackupView(path=str(target), node=config.node_id, at=now, briefs=briefs, bytes=target.stat().st_size)
@@ -125,7 +127,7 @@ async def restore(config: Config, source: Path, *, wall: WallClock = wall_ms) ->
         async with database:
             await database.write(outbox.new_epochs)
         former = copies.put(place, folder / DATABASE, _aside("restore", wall()))
-        took_key = _restore_key(folder / KEY_FILE, place.parent / KEY_FILE)
+        took_key = _restore_key(folder, place.parent)
     return RestoreView(
         node=manifest.node,
         at=manifest.at,
@@ -212,8 +214,8 @@ def _pack(target: Path, parts: Sequence[Path]) -> None:
     with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
             for part in parts:
-                if part.exists():
-                    tar.add(part, arcname=part.name if part.name in (MANIFEST, DATABASE, KEY_FILE) else "config.json")
+                with contextlib.suppress(FileNotFoundError):
+                    tar.add(part, arcname=part.name if part.name in _OWN_NAMES else "config.json")
         file.flush()
         os.fsync(file.fileno())
 
@@ -226,6 +228,8 @@ def _unpack(source: Path, folder: Path, node: str) -> Manifest:
         with tarfile.open(source, mode="r:") as tar:
             for name in (MANIFEST, DATABASE, KEY_FILE):
                 _unpack_one(tar, name, folder / name)
+            if NEXT_KEY_FILE in tar.getnames():
+                _unpack_one(tar, NEXT_KEY_FILE, folder / NEXT_KEY_FILE)
         with (folder / MANIFEST).open("rb") as file:
             manifest = Manifest.model_validate_json(file.read(_MOST_MANIFEST))
     except (OSError, tarfile.TarError, KeyError, ValidationError) as error:
@@ -257,12 +261,18 @@ def _unpack_one(tar: tarfile.TarFile, name: str, target: Path) -> None:
 
 
 def _restore_key(kept: Path, place: Path) -> str:
-    """Put the key of a backup where a node has none; return what became of it: `restored`, `same` or `other`."""
-    if not place.exists():
-        kept.replace(place)
-        _sync_folder(place.parent)
+    """Put the key of a backup, and the one that was to follow it, into the folder of a node that has none.
+
+    Returns:
+        what became of it: `restored`, `same` or `other`.
+    """
+    if not (place / KEY_FILE).exists():
+        for name in (NEXT_KEY_FILE, KEY_FILE):
+            if (kept / name).exists():
+                (kept / name).replace(place / name)
+        _sync_folder(place)
         return "restored"
-    return "same" if kept.read_bytes() == place.read_bytes() else "other"
+    return "same" if (kept / KEY_FILE).read_bytes() == (place / KEY_FILE).read_bytes() else "other"
 
 
 def _sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
 from claudemail.errors import StoreDamaged, StoreForeign
 from claudemail.model.brief import Draft
+from claudemail.model.parcel import ParcelKind
 from claudemail.model.query import Query
 from claudemail.model.views import (
     ActionHistory,
@@ -27,6 +29,7 @@ from claudemail.model.views import (
     MyActions,
     RetryView,
     RosterView,
+    RotationView,
     SearchPage,
     SendResult,
     StarView,
@@ -35,7 +38,20 @@ from claudemail.model.views import (
     WaitEnd,
     WaitingView,
 )
-from claudemail.office import actions, cleaning, examining, fleet, reading, retrying, searching, sending, waiting
+from claudemail.office import (
+    actions,
+    cleaning,
+    examining,
+    fleet,
+    introducing,
+    inviting,
+    reading,
+    retrying,
+    rotation,
+    searching,
+    sending,
+    waiting,
+)
 from claudemail.office import party as parties
 from claudemail.office.actions import ActionUpdate, NewAction, Wanted
 from claudemail.office.cleaning import DAYS as CLEAN_DAYS
@@ -45,11 +61,12 @@ from claudemail.office.party import Party
 from claudemail.office.transit import Transit
 from claudemail.office.waiting import DAYS as WAITING_DAYS
 from claudemail.office.waiting import Tick
-from claudemail.store import briefs, leases, meta
+from claudemail.store import briefs, leases, meta, renaming, unwritten
 from claudemail.store.database import MAIL, REGISTRY, Database
 
 if TYPE_CHECKING:
     from claudemail.keys import NodeKey
+    from claudemail.model.joining import Token
 
 PAGE = 20
 
@@ -94,6 +111,7 @@ class Office:
         try:
             await office._check_owner()
             await office._make_actions()
+            rotation.remember(office._desk, await office._unwritten())
         except BaseException:
             await office.close()
             raise
@@ -183,6 +201,56 @@ class Office:
     def key(self) -> NodeKey:
         """Return this node's key, made if it has none yet."""
         return self._desk.key
+
+    async def invite(self, host: str, port: int) -> Token:
+        """Return a new invitation to the fleet: see `inviting.invite`."""
+        return await inviting.invite(self._desk, host, port)
+
+    async def guest_of(self, invitation: str) -> inviting.Joined | None:
+        """Return who joined by an invitation: see `inviting.guest_of`."""
+        return await inviting.guest_of(self._desk, invitation)
+
+    async def is_inviting(self) -> bool:
+        """Return whether somebody may come to join."""
+        return await inviting.is_inviting(self._desk)
+
+    async def had_peers(self) -> bool:
+        """Return whether the node ever exchanged mail with another."""
+        return await self._desk.mail.read(meta.had_peers)
+
+    async def rename_instance(self, old: str, new: str) -> None:
+        """Keep an instance's mail under its new name."""
+        here = self.config.node_id
+        if not await self._desk.mail.write(lambda connection: renaming.rename(connection, old, new, here)):
+            return
+        inbox = Path(self.config.mailbox_dir, "inbox")
+        with contextlib.suppress(OSError):  # then the files are written anew, and the former ones stay beside them
+            (inbox / old).rename(inbox / new)
+
+    async def rotate_key(self) -> RotationView:
+        """Give this node a new key: see `rotation.begin`."""
+        return await rotation.begin(self._desk)
+
+    async def rotation(self) -> RotationView | None:
+        """Return how far the change of keys is that is under way, or None."""
+        return await rotation.state(self._desk)
+
+    async def settle(self, *, again: bool = False) -> None:
+        """Go on with what this node and its peers are to know of each other: a new key, what the config file lacks.
+
+        Args:
+            again: try again what has failed; at the start, and now and then.
+        """
+        await rotation.settle(self._desk, again=again)
+        if again and await self._unwritten():
+            await self._desk.mail.write(self._write_down)
+
+    async def _unwritten(self) -> list[unwritten.Unwritten]:
+        return await self._desk.mail.read(unwritten.everything)
+
+    def _write_down(self, connection: sqlite3.Connection) -> None:
+        for one in unwritten.everything(connection):
+            (rotation if one.kind == ParcelKind.KEY else introducing).retry(self._desk, connection, one)
 
     def now(self) -> int:
         """Return the time by this node's clock, Unix milliseconds."""

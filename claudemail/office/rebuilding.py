@@ -54,7 +54,9 @@ class Rebuilding:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._folder = Path(desk.config.mailbox_dir)
-        self._keys = {node.id: node.public_key for node in desk.config.nodes} | {desk.config.node_id: desk.key.public}
+        here = desk.config.node_id
+        known = desk.keyring.of_content
+        self._keys = {**known, here: (desk.key.public, *known.get(here, ()))}
         self._counted = dict.fromkeys(("briefs", "entries", "changes", "queued", "unverified"), 0)
         self._skipped: list[str] = []
 
@@ -124,8 +126,8 @@ class Rebuilding:
     def _insert(self, connection: sqlite3.Connection, brief: Brief, kept: dict[str, str]) -> int:
         text = canonical(brief.fields())
         signature = kept.get("signature", "")
-        key = self._keys.get(brief.sender.node)
-        verified = key is not None and verify(key, signature, SIGNED_AS + text.encode())
+        keys = self._keys.get(brief.sender.node, ())
+        verified = any(verify(key, signature, SIGNED_AS + text.encode()) for key in keys)
         number = briefs.insert(connection, brief, text, signature, verified=verified, now=iso_ms(kept["accepted"]))
         entries.deliver(connection, number, brief, [], known=False)
         self._counted["briefs"] += 1

@@ -55,11 +55,11 @@ class Signed(NamedTuple):
     verified: bool
 
 
-def read_changes(body: Mapping[str, Any], origin: Origin, keys: Mapping[str, str | None]) -> tuple[Signed, ...]:
+def read_changes(body: Mapping[str, Any], origin: Origin, keys: Mapping[str, Sequence[str]]) -> tuple[Signed, ...]:
     """Return the changes in a parcel.
 
-    A node's own changes must be signed by its key, where that is known. Another's, which it hands on, are taken from it and
-    marked unverified if they are not: the node that made them may have a new key, or be gone.
+    A node's own changes must be signed by one of its keys, where they are known. Another's, which it hands on, are taken from it
+    and marked unverified if they are not: the node that made them may have a new key, or be gone.
 
     Raises:
         pydantic.ValidationError: they are not as they should be.
@@ -68,17 +68,17 @@ def read_changes(body: Mapping[str, Any], origin: Origin, keys: Mapping[str, str
     return tuple(_read(sent, origin, keys) for sent in _CHANGES.validate_python(body.get("changes")))
 
 
-def _read(sent: _Sent, origin: Origin, keys: Mapping[str, str | None]) -> Signed:
+def _read(sent: _Sent, origin: Origin, keys: Mapping[str, Sequence[str]]) -> Signed:
     change = Change.model_validate(sent.change)
     text = canonical(sent.change)
     if len(text) > MAX_CHANGE:
         raise InvalidInput(f"A change of an action is over {MAX_CHANGE} bytes.")
-    key = keys.get(change.node)
+    known = keys.get(change.node, ())
     verified = False
-    if key is not None:
+    if known:
         from claudemail.keys import verify
 
-        verified = verify(key, sent.signature, SIGNED_AS + text.encode())
+        verified = any(verify(key, sent.signature, SIGNED_AS + text.encode()) for key in known)
         if not verified and change.node == origin.node:
             raise InvalidInput(f"A change of an action is not signed by the key that is known of {origin.node}.")
     return Signed(change, text, sent.signature, verified)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from claudemail import __version__
 from claudemail.errors import ClaudeMailError, PeerRefused, QuotaReached
 from claudemail.model.brief import MAX_CANONICAL, SIGNED_AS, Brief, Name, Sender, canonical, check_size, invalid
+from claudemail.model.joining import Introduction
 from claudemail.model.parcel import (
     MAX_BATCH,
     MOST_EPOCHS,
@@ -30,12 +31,26 @@ from claudemail.model.parcel import (
 from claudemail.model.receipt import DeliveryState, Receipt
 from claudemail.model.roster import Heartbeat, PeerState
 from claudemail.model.value import LATER
-from claudemail.office import replication
+from claudemail.office import introducing, inviting, replication, rotation
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
+from claudemail.office.keyring import HeldKeys
 from claudemail.office.reading import send_receipts
-from claudemail.store import action_changes, actions, briefs, entries, inbound, outbox, recipients, registry
+from claudemail.store import (
+    action_changes,
+    actions,
+    announcements,
+    briefs,
+    entries,
+    inbound,
+    outbox,
+    recipients,
+    registry,
+)
 from claudemail.store.filesystem import refuse_nearly_full
+
+if TYPE_CHECKING:
+    from claudemail.keys import NodeKey
 
 log = logging.getLogger(__name__)
 _RECEIPTS = TypeAdapter(list[Receipt], config=LATER)
@@ -59,6 +74,8 @@ class _Examined(NamedTuple):
     receipts: tuple[Receipt, ...] = ()
     changes: tuple[replication.Signed, ...] = ()
     digests: dict[int, str] | None = None
+    newcomer: Introduction | None = None
+    new_key: rotation.Announcement | None = None
     refusal: Refusal | None = None
 
 
@@ -67,12 +84,24 @@ class Transit:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._keys = {node.id: node.public_key for node in desk.config.nodes}
         self._accepted = {
             node.id: None if node.accept_from is None else {name.lower() for name in node.accept_from}
             for node in desk.config.nodes
         }
+        self._held = HeldKeys(Path(desk.config.state_dir))
         self._apart = replication.Apart()
+
+    def peer_keys(self) -> Mapping[str, str | None]:
+        """Return the keys that requests of the other nodes are signed with now; None: not known."""
+        return self._desk.keyring.current
+
+    def own_keys(self) -> Sequence[NodeKey]:
+        """Return all keys that this node may sign with now; more than one while a new one is announced."""
+        return self._held()
+
+    async def admit(self, body: bytes) -> bytes:
+        """Answer a request to join the fleet: see `inviting.admit`."""
+        return (await inviting.admit(self._desk, body)).model_dump_json().encode()
 
     async def take_in(self, origin: Origin, batch: Batch) -> Answer | Setback:
         """Take a peer's parcels in; when this returns, what the answer says is durable.
@@ -144,7 +173,7 @@ class Transit:
                 actions.apply(connection, one.change, one.canonical, one.signature, verified=one.verified)
             if item.digests is not None:
                 replication.answer(connection, origin.node, item.digests, now)
-            return None
+            return self._put_news(connection, origin, item, now)
         boxes = {name: directory.here(name) for name in item.names}
         lost = [name for name, box in boxes.items() if box is None]
         node = self._desk.config.node_id
@@ -169,6 +198,17 @@ class Transit:
         send_receipts(self._desk, connection, {origin.node: failed} if failed else {}, now)
         return None
 
+    def _put_news(self, connection: sqlite3.Connection, origin: Origin, item: _Examined, now: int) -> Refusal | None:
+        """Take in what a parcel tells of a node or its key."""
+        try:
+            if item.newcomer is not None:
+                introducing.take(self._desk, connection, origin.node, item.newcomer, now)
+            if item.new_key is not None:
+                rotation.take(self._desk, connection, origin.node, item.new_key, now)
+        except ClaudeMailError as error:
+            return _refuse(item.parcel, error.code, error.message)
+        return None
+
     async def _examine_all(self, origin: Origin, parcels: list[Parcel]) -> list[_Examined]:
         """Look at parcels; at many of them in threads, since checking a signature takes 0.1 ms and leaves Python free."""
         parts = [parcels[start : start + _PART] for start in range(0, len(parcels), _PART)]
@@ -186,9 +226,14 @@ class Transit:
                 receipts = _RECEIPTS.validate_python(parcel.body.get("receipts"))
                 return _Examined(parcel, receipts=tuple(receipts))
             if parcel.kind in (ParcelKind.ACTIONS, ParcelKind.HISTORY):
-                return _Examined(parcel, changes=replication.read_changes(parcel.body, origin, self._keys))
+                keys = self._desk.keyring.of_content
+                return _Examined(parcel, changes=replication.read_changes(parcel.body, origin, keys))
             if parcel.kind == ParcelKind.DIGESTS:
                 return _Examined(parcel, digests=replication.read_digests(parcel.body))
+            if parcel.kind == ParcelKind.NODE:
+                return _Examined(parcel, newcomer=introducing.read(parcel.body, origin))
+            if parcel.kind == ParcelKind.KEY:
+                return _Examined(parcel, new_key=rotation.read(parcel.body))
             if parcel.kind != ParcelKind.BRIEF:
                 reason = f"{self._desk.config.node_id} runs ClaudeMail {__version__}, which knows no {parcel.kind!r} parcels."
                 return _Examined(parcel, refusal=_refuse(parcel, "unknown_kind", reason))
@@ -218,14 +263,14 @@ class Transit:
         if len(text) > MAX_CANONICAL:
             return _Examined(parcel, refusal=_refuse(parcel, "too_large", f"The brief is over {MAX_CANONICAL} bytes."))
         signature = _SIGNATURE.validate_python(parcel.body.get("signature"))
-        key = self._keys.get(origin.node)
-        if key is not None:
+        keys = self._desk.keyring.of_content.get(origin.node, ())
+        if keys:
             from claudemail.keys import verify
 
-            if not verify(key, signature, SIGNED_AS + text.encode()):
+            if not any(verify(key, signature, SIGNED_AS + text.encode()) for key in keys):
                 reason = f"The signature of the brief is not by the key that {self._desk.config.node_id} knows."
                 return _Examined(parcel, refusal=_refuse(parcel, "bad_signature", reason))
-        return _Examined(parcel, brief, text, signature, key is not None and origin.verified, tuple(names))
+        return _Examined(parcel, brief, text, signature, bool(keys) and origin.verified, tuple(names))
 
     def _is_accepted(self, node: str, sender: Sender) -> bool:
         """Return whether mail of a sender on a node is taken here: by callsign, or by instance."""
@@ -341,6 +386,7 @@ class Transit:
 def _acknowledge(connection: sqlite3.Connection, peer: str, epoch: str, last: int, answer: Answer, now: int) -> None:
     # Only what was in the batch: numbers beyond it may stand for other parcels there than here.
     outbox.acknowledge(connection, peer, epoch, min(answer.have, last), answer.refused, now)
+    announcements.settle(connection, peer, now)
     if answer.have > last:
         # It has more than we know to have sent: this database was set back, and would give numbers out twice.
         outbox.new_epoch(connection, peer)

@@ -198,6 +198,7 @@ class TestOutput:
         ("doctor", ["doctor", "--json"]),
         ("keys", ["keys", "--json"]),
         ("gateway status", ["gateway", "status", "--json"]),
+        ("keys rotate", ["keys", "rotate", "--json"]),
         ("console", ["console", "--json"]),
         ("rebuild files", ["rebuild", "files", "--json"]),
         ("error", ["read", "zzzz", "--json"]),
@@ -219,8 +220,8 @@ class TestOutput:
         return node
 
     def test_every_shape_is_here(self) -> None:
-        """No shape goes without a command that is run, here or where a backup is made and restored."""
-        kept = {"backup", "restore", "rebuild database"}
+        """No shape goes without a command that is run, here, where a backup is made and restored, or where nodes join."""
+        kept = {"backup", "restore", "rebuild database", "invite", "join"}
         assert {name for name, _ in self.LINES} | kept == set(SHAPES)
 
     def test_of_each_command(self, busy: Any) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from claudemail.model.ids import code_of, new_id
 from claudemail.model.receipt import DeliveryState
 from claudemail.office import Office
 from claudemail.testing import Fleet, Member
+from tests.mesh.lone import Lone
 
 
 class Knocker:
@@ -106,7 +108,7 @@ async def impostor(
                 status, body = answer(path)
                 given = next(line[11:] for line in head.split("\r\n") if line.lower().startswith("signature: "))
                 signed = signing.sign_answer(
-                    key, member.config.node_id, status=status, body=body, request=given, now_s=int(time.time())
+                    [key], member.config.node_id, status=status, body=body, request=given, now_s=int(time.time())
                 )
                 lines = [f"HTTP/1.1 {status} X", f"content-length: {len(body)}", *map(": ".join, signed.items())]
                 writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
@@ -138,3 +140,16 @@ async def titles(office: Office) -> list[str]:
     """Return the titles in charlie's mailbox, oldest first."""
     page = await office.inbox(["charlie"], limit=100)
     return [row.title for row in reversed(page.rows)]
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Iterator[Callable[[str], Lone]]:
+    """A function that makes a node without a config file; all of them are gone at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make(name: str) -> Lone:
+            node = Lone(tmp_path / name, name)
+            stack.callback(node.end)
+            return node
+
+        yield make

@@ -256,7 +256,7 @@ class Small:
                 body = await reader.readexactly(int(fields["content-length"]))
                 status, answer = self._answer(head.split()[1], body)
                 signed = signing.sign_answer(
-                    self._key, "server2", status=status, body=answer, request=given, now_s=int(time.time())
+                    [self._key], "server2", status=status, body=answer, request=given, now_s=int(time.time())
                 )
                 lines = [f"HTTP/1.1 {status} X", f"content-length: {len(answer)}", *map(": ".join, signed.items())]
                 writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + answer)

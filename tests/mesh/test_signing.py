@@ -116,7 +116,7 @@ ANSWER: dict[str, Any] = {"status": 200, "body": b'{"have": 1}'}
 def answered(node: str = "server2", key: NodeKey = OTHER, **changed: Any) -> dict[str, str]:
     """Return the headers of an answer of a node to the request in `SIGNED`."""
     given = {**ANSWER, "request": SIGNED["signature"], **changed}
-    return signing.sign_answer(key, node, **given, now_s=1_800_000_000)
+    return signing.sign_answer([key], node, **given, now_s=1_800_000_000)
 
 
 SIGNED = signed()
@@ -208,7 +208,7 @@ def test_an_independent_library_verifies_our_signatures(body: bytes) -> None:
         '"@method"', '"@path"', '"content-digest"', '"claudemail-destination"', '"@signature-params"'
     }  # fmt: skip
     signed_answer = signing.sign_answer(
-        OTHER, "server2", status=200, body=b"{}", request=headers["signature"], now_s=NOW
+        [OTHER], "server2", status=200, body=b"{}", request=headers["signature"], now_s=NOW
     )
     [result] = verifier.verify(Response(signed_answer, b"{}", request), max_age=None)
     assert result.parameters["keyid"] == "server2"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from claudemail import callsigns
-from claudemail.config import Config
+from claudemail.config import Config, Node
 from claudemail.errors import ClaudeMailError
 
 Configure = Callable[[dict[str, Any], Path, str], Config]
@@ -132,3 +132,15 @@ def test_an_instance_can_be_chosen(seed: dict[str, Any], tmp_path: Path, configu
     assert callsigns.claim(config, instance="ops").instance == "ops"
     with pytest.raises(ClaudeMailError, match="instance1, ops"):
         callsigns.claim(config, instance="instance2")
+
+
+def test_nodes_take_turns_in_the_same_order_however_the_file_lists_them(tmp_path: Path) -> None:
+    """A node that joined is last in the files of some and first in its own, and nobody makes up a name of another's."""
+    nodes = tuple(Node(name, f"10.0.0.{place}") for place, name in enumerate(("b", "A", "c")))
+    made: dict[str, set[str]] = {}
+    for node, listed in zip(nodes, (nodes, nodes[::-1], (nodes[1], nodes[0], nodes[2])), strict=True):
+        config = Config(node_id=node.id, nodes=listed, instances=(), db_path=str(tmp_path / "x.db"))
+        names = [name for name, _ in zip(callsigns.generated(config), range(20), strict=False)]
+        assert {callsigns.maker_of(config, name) for name in names} == {node.id}
+        made[node.id] = set(names)
+    assert len(set.union(*made.values())) == 60

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claudemail.checkup import Finding, GoneMailbox, Rule, Severity, Snapshot, examine
+from claudemail.checkup import Finding, GoneMailbox, LacksConfig, Rule, Severity, Snapshot, examine
 from claudemail.config import Thresholds
 from claudemail.model.action import ActionStatus
 from claudemail.model.brief import Priority, Sender
@@ -18,6 +18,13 @@ from claudemail.model.views import ActionView, DeadLetter, InboxRow, LaneView
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW = int(NOON.timestamp() * 1000)
+LACKING = LacksConfig(
+    node="newcomer",
+    origin="server2",
+    why="The file is write-protected.",
+    entry='add {"id": "newcomer"} to "nodes"',
+    at=NOW,
+)
 TODAY = NOON.date()
 SECOND, MINUTE, DAY, MIB = 1_000, 60_000, 86_400_000, 2**20
 ROOM = 10**12
@@ -308,6 +315,13 @@ class TestFindings:
         for field, value in about.items():
             assert getattr(finding, field) == value
 
+    def test_what_the_config_lacks_is_said_with_what_belongs_there(self) -> None:
+        """What another node told and the file does not say is shown with who told it, why, and the entry itself."""
+        [finding] = found({"lacking": (LACKING,)})
+        assert finding.rule is Rule.CONFIG
+        assert "server2 told of newcomer: The file is write-protected" in finding.what
+        assert '{"id": "newcomer"}' in finding.remedy
+
     def test_every_rule_is_here(self) -> None:
         """Each rule finds something in a snapshot of a node on which everything is wrong."""
         assert {finding.rule for finding in examine(everything_wrong(), Thresholds())} == set(Rule)
@@ -369,6 +383,7 @@ def everything_wrong() -> Snapshot:
         idle=["bravo"],
         mailboxes=[gone(seen_at=NOW - 30 * DAY), gone(name="zulu", seen_at=None, known=False)],
         disk_free=1,
+        lacking=(LACKING,),
     )
 
 

@@ -206,6 +206,8 @@ class TestMistakes:
             (["nodes", 1, "gateway_port"], True, "nodes[1].gateway_port", "true"),
             (["nodes", 1, "gateway_port"], 3300, "nodes[1]", '"127.0.0.1:3300"'),
             (["nodes", 1, "public_key"], "ed25519:AAAA", "nodes[1].public_key", '"ed25519:AAAA"'),
+            (["nodes", 1, "previous_keys"], "ed25519:AAAA", "nodes[1].previous_keys", '"ed25519:AAAA"'),
+            (["nodes", 1, "previous_keys"], ["ed25519:AAAA"], "nodes[1].previous_keys", '["ed25519:AAAA"]'),
             (["nodes", 1, "bind"], "", "nodes[1].bind", '""'),
             (["instances"], 5, "instances", "5"),
             (["instances", 0], None, "instances[0]", "nothing"),
