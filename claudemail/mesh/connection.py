@@ -89,6 +89,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(431, "large_head", f"The head of a request is at most {MOST_HEAD_BYTES} bytes.")
             return
         super().on_headers_complete()
+        self.cycle.transport = _Outlet(self)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         """Take part of a body in."""
@@ -156,6 +157,26 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Outlet:
+    """What an answer is written to. It is closed gently: with part of a request unread, the answer would be lost."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def write(self, data: bytes) -> None:
+        """Write part of an answer."""
+        self._connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Return whether the connection is being closed."""
+        return self._connection.transport.is_closing()
+
+    def close(self) -> None:
+        """Close the connection, unless it is about to linger."""
+        if not self._connection.cycle.more_body:
+            self._connection.transport.close()
 
 
 def connection_of(scope: MutableMapping[str, Any]) -> Connection:

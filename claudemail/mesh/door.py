@@ -38,6 +38,7 @@ class DoorError(Exception):
     def __init__(self, status: int, code: str, message: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.response = _problem(status, code, message, retry_after_s)
+        self.response.headers["connection"] = "close"
 
 
 class Door:
