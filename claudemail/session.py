@@ -37,6 +37,8 @@ _SEND_S = 30.0
 _LOOK_AGAIN_MS = 500
 _REVIVE_S = 5.0
 """How long a gateway may be gone before an idle session starts one, so that a restart by a person or a service comes first."""
+_ERROR = "claudemail: "
+"""What an error begins with that a command, such as the gateway's, ends with."""
 _CONTROL = b'{"jsonrpc": "2.0", "method": "claudemail/'
 _SHOWING = ("tools/call", "resources/read")
 """Requests whose answers may show mail: the gateway is told when they have been handed over."""
@@ -225,14 +227,17 @@ class Session:
         path = running.socket_path(self._config)
         deadline = time.monotonic() + (_START_S if start else 0)
         started = 0.0
+        log = os.path.join(self._config.state_dir, running.LOG)
+        said_before = _size(log)
         while True:
             self._gateway = _dial(path)
             if self._gateway is not None:
                 break
-            if time.monotonic() >= deadline:
-                log = os.path.join(self._config.state_dir, running.LOG)
+            why = _last_words(log, said_before) if started else ""
+            if why or time.monotonic() >= deadline:
                 raise ClaudeMailError(
-                    "The ClaudeMail gateway of this node does not run and could not be started.", remedy=f"See {log}."
+                    "The ClaudeMail gateway of this node does not run and could not be started.",
+                    remedy=why or f"See {log}.",
                 )
             if time.monotonic() - started > _START_AGAIN_S:
                 running.start(self._config)
@@ -317,6 +322,24 @@ def _dial(path: str) -> Socket | None:
         connection.close()
         return None
     return connection
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _last_words(log: str, before: int) -> str:
+    """Return the error with which a gateway ended, if one did since its log had so many bytes."""
+    if _size(log) <= before:
+        return ""
+    with open(log, "rb") as file:
+        file.seek(max(before, _size(log) - _CHUNK))
+        lines = file.read(_CHUNK).decode("utf-8", "replace").splitlines()
+    errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+    return errors[-1] if errors else ""
 
 
 def _ends(line: bytes | bytearray) -> bytes:

@@ -115,21 +115,21 @@ class Member:
             self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Return once the gateway answers at its socket, and if it has peers, listens for them.
+        """Return once the gateway answers at its socket, and has tried to listen for its peers.
 
         Raises:
             TimeoutError: it does not; the log says why.
         """
-        until(self._answers, f"the gateway of {self.config.node_id} is ready; see {self.folder / running.LOG}")
+        until(self._is_ready, f"the gateway of {self.config.node_id} is ready; see {self.folder / running.LOG}")
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
+        notice = running.read_notice(self.config.state_dir)
+        tried = notice is not None and (notice.listening or notice.listen_error)
+        return bool(tried or not self.config.peers or self.config.node.pull) and self._dialled()
+
+    def _dialled(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            if probe.connect_ex(running.socket_path(self.config)) != 0:
-                return False
-        if not self.config.peers:
-            return True
-        with socket.socket() as probe:
-            return probe.connect_ex((self.config.node.bind, self.config.node.port)) == 0
+            return probe.connect_ex(running.socket_path(self.config)) == 0
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Kill the gateway, whoever started it, and wait until it is gone."""

@@ -74,6 +74,7 @@ def shapes() -> dict[str, dict[str, Any]]:
         "action show": views.ActionHistory,
         "status": views.StatusView,
         "roster": views.RosterView,
+        "retry": views.RetryView,
         "checkup": CheckupView,
         "doctor": DoctorView,
         "backup": views.BackupView,
@@ -83,6 +84,7 @@ def shapes() -> dict[str, dict[str, Any]]:
         "invite": views.InviteView,
         "join": views.JoinView,
         "keys": views.KeyView,
+        "gateway status": views.GatewayState,
         "keys rotate": views.KeyView,
         "console": views.ConsoleView,
     }

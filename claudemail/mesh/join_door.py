@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections import OrderedDict
@@ -12,8 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from claudemail.errors import ClaudeMailError, ConfigError, InvalidInput, NameTaken, PeerRefused, StoreError
+from claudemail.model.joining import MAX_REQUEST_BYTES
 
-RECEIVE_S = 10.0
 _PER_MINUTE = 12
 _MINUTE_S = 60.0
 _MOST_CALLERS = 1_024
@@ -29,9 +28,8 @@ _STATUS: tuple[tuple[type[ClaudeMailError], int], ...] = (
 class JoinDoor:
     """Reads a little, counts who knocks how often, and leaves the rest to `admit`, which takes a request and answers it."""
 
-    def __init__(self, admit: Callable[[bytes], Awaitable[bytes]], most_bytes: int) -> None:
+    def __init__(self, admit: Callable[[bytes], Awaitable[bytes]]) -> None:
         self._admit = admit
-        self._most = most_bytes
         self._knocks: OrderedDict[str, list[float]] = OrderedDict()
 
     async def endpoint(self, request: Request) -> Response:
@@ -40,12 +38,10 @@ class JoinDoor:
             return _problem(429, "too_often", "Too many tries from there. Wait a minute.", {"retry-after": "60"})
         try:
             body = await self._receive(request)
-        except TimeoutError:
-            return _problem(408, "slow", f"The request did not come within {RECEIVE_S:.0f} seconds.")
         except ClientDisconnect:
             return _problem(400, "incomplete", "The request broke off.")
         if body is None:
-            return _problem(413, "too_large", f"A request to join is at most {self._most} bytes.")
+            return _problem(413, "too_large", f"A request to join is at most {MAX_REQUEST_BYTES} bytes.")
         try:
             return Response(await self._admit(body), media_type="application/json")
         except ClaudeMailError as error:
@@ -64,13 +60,12 @@ class JoinDoor:
         return False
 
     async def _receive(self, request: Request) -> bytes | None:
-        """Return the body, counted while it comes; None if it is too large."""
+        """Return the body, counted while it comes; None if it is too large. How long it may take, the connection sees to."""
         body = bytearray()
-        async with asyncio.timeout(RECEIVE_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > self._most:
-                    return None
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_REQUEST_BYTES:
+                return None
         return bytes(body)
 
 

@@ -27,6 +27,7 @@ from claudemail.model.views import (
     DigestView,
     InboxPage,
     MyActions,
+    RetryView,
     RosterView,
     RotationView,
     SearchPage,
@@ -45,6 +46,7 @@ from claudemail.office import (
     introducing,
     inviting,
     reading,
+    retrying,
     rotation,
     searching,
     sending,
@@ -139,12 +141,25 @@ class Office:
             return owner or ""
 
         found = await self._desk.mail.read(meta.owner)
+        if found is None:
+            self._check_beginning()
         if found != self.config.node_id:
             found = await self._desk.mail.write(work)
         if found != self.config.node_id:
             raise StoreForeign(
                 f"{self.config.db_path} belongs to node {found}, and this is {self.config.node_id}.",
                 remedy=f'Set "node_id" (or CLAUDEMAIL_NODE) to {found}, or give db_path a folder of this node\'s own.',
+            )
+
+    def _check_beginning(self) -> None:
+        """Refuse a new database where there are files of an older one's mail: it may be on a disk that is not there now."""
+        from claudemail.office.mirror import INBOX, SENT  # YAML, which most commands can do without
+
+        folder = Path(self.config.mailbox_dir)
+        if any(path for kind in (INBOX, SENT) for path in (folder / kind).rglob("*.md")):
+            raise StoreDamaged(
+                f"The database {self.config.db_path} is new, and {folder} has mail of an earlier one.",
+                remedy=f"{StoreDamaged.remedy} To begin without that mail, move {folder} away.",
             )
 
     async def _make_actions(self) -> None:
@@ -408,9 +423,17 @@ class Office:
         """Return what in the fleet wants attention: see `examining.checkup`."""
         return await examining.checkup(self._desk)
 
+    async def retry(self, what: str | None = None, *, dead: bool = False) -> RetryView:
+        """Have a node, or all, tried at once, and dead letters of a node, a brief, or all, sent again. See `retrying.retry`."""
+        return await retrying.retry(self._desk, what, dead=dead)
+
     async def status(self) -> StatusView:
         """Return the state of this node."""
         return await fleet.status(self._desk)
+
+    def commits(self) -> tuple[int, int]:
+        """Return how many transactions on mail this process has committed, and how many failed."""
+        return self._desk.mail.commits, self._desk.mail.failures
 
     async def roster(self) -> RosterView:
         """Return everyone in the fleet, as far as this node knows."""

@@ -24,7 +24,7 @@ from claudemail.errors import ConfigError, InvalidInput, RotationUnderWay
 from claudemail.model.brief import Name, canonical
 from claudemail.model.ids import new_id
 from claudemail.model.joining import PublicKey
-from claudemail.model.parcel import Batch, ParcelKind, Refusal
+from claudemail.model.parcel import ParcelKind
 from claudemail.model.value import Value
 from claudemail.model.views import RotationView
 from claudemail.office.desk import Desk
@@ -185,19 +185,6 @@ async def settle(desk: Desk, *, again: bool = False) -> None:
         await asyncio.to_thread(_complete, desk, following.public)
         await desk.mail.write(announcements.forget)
         log.info("all peers know the new key of %s", desk.config.node_id)
-
-
-def acknowledged(
-    connection: sqlite3.Connection, peer: str, batch: Batch, have: int, refused: list[Refusal], now: int
-) -> None:
-    """Note that a peer has heard of this node's next key, or will not have it, if a batch told it."""
-    reasons = {refusal.seq: refusal.reason for refusal in refused}
-    for parcel in batch.parcels:
-        if parcel.kind == ParcelKind.KEY and parcel.seq <= have:
-            if parcel.seq in reasons:
-                announcements.refused(connection, peer, parcel.id, reasons[parcel.seq])
-            else:
-                announcements.heard(connection, peer, parcel.id, now)
 
 
 def _complete(desk: Desk, new: str) -> None:

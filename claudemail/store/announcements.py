@@ -19,14 +19,17 @@ def add(connection: sqlite3.Connection, peer: str, public_key: str, parcel: str)
     connection.execute("INSERT OR REPLACE INTO announcements VALUES (?, ?, ?, NULL, NULL)", (peer, public_key, parcel))
 
 
-def heard(connection: sqlite3.Connection, peer: str, parcel: str, now: int) -> None:
-    """Note that a peer has taken the parcel."""
-    connection.execute("UPDATE announcements SET heard_at = ? WHERE peer = ? AND parcel = ?", (now, peer, parcel))
-
-
-def refused(connection: sqlite3.Connection, peer: str, parcel: str, reason: str) -> None:
-    """Note that a peer has refused the parcel for good."""
-    connection.execute("UPDATE announcements SET refused = ? WHERE peer = ? AND parcel = ?", (reason, peer, parcel))
+def settle(connection: sqlite3.Connection, peer: str, now: int) -> None:
+    """Note whether a peer has taken the parcel that tells it, or refused it for good."""
+    row = connection.execute(
+        "SELECT o.dead_code, o.reason FROM announcements a JOIN outbox o ON o.peer = a.peer AND o.id = a.parcel"
+        " WHERE a.peer = ? AND a.heard_at IS NULL AND o.done_at IS NOT NULL",
+        (peer,),
+    ).fetchone()
+    if row is not None and row["dead_code"] is None:
+        connection.execute("UPDATE announcements SET heard_at = ? WHERE peer = ?", (now, peer))
+    elif row is not None:
+        connection.execute("UPDATE announcements SET refused = ? WHERE peer = ?", (row["reason"], peer))
 
 
 def of(connection: sqlite3.Connection, public_key: str) -> dict[str, Told]:

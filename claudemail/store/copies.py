@@ -9,9 +9,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from claudemail.errors import StoreBusy, StoreDamaged
+from claudemail.store import mark
+from claudemail.store.explaining import explain
 
 PARTS = ("", "-wal", "-shm")
 _WAIT_S = 10.0
@@ -25,14 +28,33 @@ def take(connection: sqlite3.Connection, target: Path) -> None:
 
 
 def check(path: Path) -> None:
-    """Raise StoreDamaged if SQLite finds a database broken."""
+    """Raise StoreDamaged if SQLite finds a database broken, and another StoreError if it cannot be read."""
+    examine(path).close()
+
+
+def examine(path: Path) -> sqlite3.Connection:
+    """Return a connection that only reads, to a database that is whole; nothing is changed on disk.
+
+    Raises:
+        StoreDamaged: SQLite finds it broken.
+        StoreError: it cannot be read, for want of room on the disk, say.
+    """
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")  # it may quote what is broken
+        try:
             found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except UnicodeDecodeError as error:  # the message of an error that quotes what is broken
         raise StoreDamaged(f"The database {path} is damaged ({error}).") from error
     if found != ["ok"]:
+        connection.close()
         raise StoreDamaged(f"The database {path} is damaged ({'; '.join(found)[:300]}).")
+    return connection
 
 
 @contextlib.contextmanager
@@ -76,6 +98,7 @@ def put(path: Path, new: Path, aside: str) -> Path | None:
     """
     former = Path(f"{path}.{aside}")
     there = path.exists()
+    mark.renew(path)  # it stays all the while: a crash half way must not look like a node that never had mail
     for part in reversed(PARTS):  # the log first: without its database nobody takes it for one's own
         with contextlib.suppress(FileNotFoundError):
             os.replace(f"{path}{part}", f"{former}{part}")

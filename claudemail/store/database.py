@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -15,12 +17,14 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from claudemail.errors import StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreFull, StoreReplaced
-from claudemail.store import text_index
+from claudemail.errors import StoreDamaged, StoreError, StoreForeign, StoreFull, StoreReplaced
+from claudemail.store import copies, text_index
 from claudemail.store.bell import Bell
 from claudemail.store.copies import users_file
+from claudemail.store.explaining import explain
 from claudemail.store.filesystem import refuse_network_filesystem
 from claudemail.store.gate import Gate
+from claudemail.store.mark import Last, Mark, mark_file
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -34,10 +38,22 @@ _WATCH_S = 1.0
 class Schema:
     """A database's migrations: `NAME_0001.sql` and so on, each taking it from one `user_version` to the next."""
 
-    def __init__(self, *scripts: str, functions: Mapping[str, tuple[int, Callable[..., str]]] | None = None) -> None:
-        """Take the scripts in their order, and the functions that their SQL may call, with the number of arguments."""
+    def __init__(
+        self,
+        *scripts: str,
+        functions: Mapping[str, tuple[int, Callable[..., str]]] | None = None,
+        progress: str | None = None,
+    ) -> None:
+        """Say what is to be in a database.
+
+        Args:
+            scripts: the migrations, in their order.
+            functions: what their SQL may call, with the number of arguments.
+            progress: a query for a number that grows with what must never be lost; None where a loss does not matter.
+        """
         self.scripts = scripts
         self._functions = functions or {}
+        self.progress = progress
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Give a connection the functions."""
@@ -54,7 +70,9 @@ class Schema:
         return files("claudemail.store").joinpath("schema", self.scripts[version - 1]).read_text("utf-8")
 
 
-MAIL = Schema("0001.sql", "0002.sql", "0003.sql", functions=text_index.FUNCTIONS)
+_STORED = "SELECT coalesce(sum(seq), 0) FROM sqlite_sequence"
+"""How many briefs, actions and changes of actions there ever were."""
+MAIL = Schema("0001.sql", "0002.sql", "0003.sql", functions=text_index.FUNCTIONS, progress=_STORED)
 REGISTRY = Schema("registry_0001.sql")
 
 
@@ -102,8 +120,14 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
         self._closed = False
         self._file: tuple[int, int] | None = None
+        self.commits = 0
+        """Transactions that this process has committed here."""
+        self.failures = 0
+        """Transactions that it could not."""
+        self._marked = -1
+        self._mark = Mark(path) if schema.progress else None
         self._users = os.open(users_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._users, fcntl.LOCK_SH)  # waits while the file is being replaced
+        self._alone = _lock_alone(self._users)
 
     @classmethod
     async def open(cls, path: Path, schema: Schema, *, durable: bool = True) -> Database:
@@ -122,6 +146,8 @@ class Database:
             refuse_network_filesystem(path.parent)
             database = cls(path, schema, durable=durable)
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise StoreFull(f"The disk that is to hold the database {path} is full.") from error
             raise StoreError(
                 f"The database {path} cannot be opened: {error.strerror}.",
                 remedy="Check the folder and its permissions.",
@@ -130,6 +156,7 @@ class Database:
             database._reader = await database._connect()
             if await database._reader.call(_version) != schema.version:
                 await (await database._write_thread()).call(database._migrate)
+            await database._begin_mark()
         except BaseException:
             await database.close()
             raise
@@ -162,6 +189,8 @@ class Database:
         self._reader = self._writer = None
         self._bell.close()
         self._gate.close()
+        if self._mark is not None:
+            self._mark.close()
         os.close(self._users)
 
     async def read(self, work: Work[T]) -> T:
@@ -173,7 +202,7 @@ class Database:
         if self._reader is None:
             raise StoreError("The database is closed.")
         self._check_file()
-        return await self._reader.call(lambda connection: _snapshot(connection, work))
+        return await self._reader.call(lambda connection: _snapshot(connection, work, self.path))
 
     def is_in_place(self) -> bool:
         """Return whether the file is still the one that was opened."""
@@ -221,8 +250,10 @@ class Database:
             try:
                 thread = await self._write_thread()
                 outcomes = await thread.call(partial(self._commit, works=works))
+                self.commits += 1
             except Exception as error:  # noqa: BLE001 - each waiting caller is told
                 outcomes = [error] * len(group)
+                self.failures += 1
             for (_, future), outcome in zip(group, outcomes, strict=True):
                 if future.cancelled():
                     continue
@@ -239,12 +270,16 @@ class Database:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 outcomes = [_unit(connection, work) for work in works]
+                progress = _progress(connection, self._schema)
                 connection.execute("COMMIT")
             except sqlite3.Error as error:
-                raise _explain(error, self.path) from error
+                raise explain(error, self.path) from error
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+            if self._mark is not None and progress != self._marked:
+                self._mark.reach(progress)
+                self._marked = progress
         self._bell.ring()
         return outcomes
 
@@ -279,18 +314,55 @@ class Database:
     async def _connect(self) -> _Thread:
         def connector() -> sqlite3.Connection:
             with self._gate:  # the first connection after a crash recovers the log
-                connection = _open(self.path, durable=self._durable)
+                try:
+                    if self._mark is not None:
+                        self._check_before(self._mark.read())
+                    connection = _open(self.path, durable=self._durable)
+                finally:
+                    if self._alone:
+                        self._alone = False
+                        fcntl.flock(self._users, fcntl.LOCK_SH)
                 self._schema.prepare(connection)
                 return connection
 
         thread = _Thread(connector, 64)
         try:
             await thread
+        except StoreError:
+            thread.join()
+            raise
         except sqlite3.Error as error:
             thread.join()
-            raise _explain(error, self.path) from error
+            raise explain(error, self.path) from error
+        except UnicodeDecodeError as error:  # the message of an error that quotes what is broken
+            thread.join()
+            raise StoreDamaged(f"The database {self.path} is damaged ({error}).") from error
         self._file = self._file or _identity(self.path)
         return thread
+
+    def _check_before(self, last: Last | None) -> None:
+        """Look at the file before it is opened for writing, which might change what is left of it.
+
+        After a crash, and only then, all of it is read (1.25 s at a million briefs): when nobody else has it open, and the
+        process that had it last did not close it.
+
+        Raises:
+            StoreDamaged: it is gone, empty, broken, or has less in it than was stored.
+        """
+        wal = Path(f"{self.path}-wal")
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size == 0 and last is not None:
+            how = "an empty file" if self.path.exists() else "gone"
+            raise _lost(self.path, f"The database {self.path} is {how}, and there was mail in it.")
+        if not self._alone or size == 0 or not (wal.exists() or (last is not None and not last.clean)):
+            return
+        check(self.path, self._schema, last)
+
+    async def _begin_mark(self) -> None:
+        """Note that there is a database now, also where an earlier version made it."""
+        if self._mark is not None and self._mark.read() is None:
+            assert self._reader is not None
+            self._mark.begin(await self._reader.call(partial(_progress, schema=self._schema)))
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         with self._gate:
@@ -303,15 +375,65 @@ class Database:
                 with sqlite3.connect(f"{self.path}.before-{self._schema.version}") as copy:
                     connection.backup(copy)
                 copy.close()
+            if version == 0 and self._mark is not None and self._mark.read() is not None:
+                raise _lost(self.path, f"The database {self.path} is empty, and there was mail in it.")
             try:
                 for step in range(version + 1, self._schema.version + 1):
                     connection.executescript(f"BEGIN;{self._schema.text(step)};PRAGMA user_version={step};COMMIT;")
             except sqlite3.Error as error:
-                raise _explain(error, self.path) from error
+                raise explain(error, self.path) from error
 
     def _close_connection(self, connection: sqlite3.Connection) -> None:
         with self._gate:
+            progress = None
+            if self._mark is not None:
+                with contextlib.suppress(sqlite3.Error):  # a damaged or unfinished one keeps the mark that it has
+                    progress = _progress(connection, self._schema)
             connection.close()
+            if self._mark is not None and progress is not None and not Path(f"{self.path}-wal").exists():
+                self._mark.finish(progress)
+
+
+def check(path: Path, schema: Schema, last: Last | None) -> None:
+    """Read a database through, without changing anything.
+
+    Args:
+        path: the file.
+        schema: what is in it.
+        last: its mark, read before this is called: whoever has it open goes on.
+
+    Raises:
+        StoreDamaged: it is broken, or has less in it than was stored.
+    """
+    with closing(copies.examine(path)) as connection:
+        if last is None or last.clean:
+            return
+        if _version(connection) == 0 or _progress(connection, schema) < last.progress:
+            raise _lost(path, f"The database {path} has less in it than was stored: its log was cut or damaged.")
+
+
+def _lost(path: Path, what: str) -> StoreDamaged:
+    return StoreDamaged(what, remedy=f"{StoreDamaged.remedy} To go on without it, remove {mark_file(path)}.")
+
+
+def _progress(connection: sqlite3.Connection, schema: Schema) -> int:
+    if schema.progress is None:
+        return 0
+    progress: int = connection.execute(schema.progress).fetchone()[0]
+    return progress
+
+
+def _lock_alone(users: int) -> bool:
+    """Take the lock of those who have a database open; return whether nobody else has it.
+
+    Who is alone keeps others out until it has looked at the file. Who is not waits for that, or while the file is being replaced.
+    """
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        return False
+    return True
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -343,11 +465,11 @@ def _version(connection: sqlite3.Connection) -> int:
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
-        raise _explain(error, Path(connection.execute("PRAGMA database_list").fetchone()[2])) from error
+        raise explain(error, Path(connection.execute("PRAGMA database_list").fetchone()[2])) from error
     return version
 
 
-def _snapshot(connection: sqlite3.Connection, work: Work[T]) -> T:
+def _snapshot(connection: sqlite3.Connection, work: Work[T], path: Path) -> T:
     try:
         connection.execute("BEGIN")
         try:
@@ -355,7 +477,14 @@ def _snapshot(connection: sqlite3.Connection, work: Work[T]) -> T:
         finally:
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        raise _explain(error, None) from error
+        raise explain(error, path) from error
+    except (
+        ValueError,
+        IndexError,
+    ) as error:  # JSON that is none, a field out of its bounds: no write of ours stored that
+        raise StoreDamaged(
+            f"The database {path} is damaged: what is stored cannot be read ({type(error).__name__})."
+        ) from error
 
 
 def _unit(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any] | Exception:
@@ -372,16 +501,3 @@ def _unit(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any] | Excep
         outcome = error
     connection.execute("RELEASE unit")
     return outcome
-
-
-def _explain(error: sqlite3.Error, path: Path | None) -> StoreError:
-    """Return our error for one of SQLite's (https://sqlite.org/rescode.html)."""
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    where = f" {path}" if path else ""
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(f"The database{where} is locked by another process.")
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFull(f"The disk that holds the database{where} is full.")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreDamaged(f"The database{where} is damaged ({error}).")
-    return StoreError(f"The database{where} failed: {error}.")

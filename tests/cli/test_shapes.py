@@ -197,6 +197,7 @@ class TestOutput:
         ("checkup", ["checkup", "--json"]),
         ("doctor", ["doctor", "--json"]),
         ("keys", ["keys", "--json"]),
+        ("gateway status", ["gateway", "status", "--json"]),
         ("keys rotate", ["keys", "rotate", "--json"]),
         ("console", ["console", "--json"]),
         ("rebuild files", ["rebuild", "files", "--json"]),
