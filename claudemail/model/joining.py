@@ -12,10 +12,11 @@ import binascii
 import hashlib
 import hmac
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from claudemail.config import DEFAULT_PORT
 from claudemail.config_check import is_host, is_public_key
 from claudemail.errors import InvalidInput
 from claudemail.model.brief import Line, Millis, Name, canonical
@@ -106,8 +107,10 @@ class NodeEntry(Value):
     """A node, as configs have it."""
 
     id: Name
-    ip: Host
-    gateway_port: Port
+    ip: Host | Literal[""] = ""
+    """Empty for one that nobody can reach, and that pulls."""
+    gateway_port: Port = DEFAULT_PORT
+    pull: bool = False
     public_key: PublicKey | None = None
     previous_keys: Annotated[list[PublicKey], Field(max_length=16)] = []
 
