@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from claudemail.config import DEFAULT_PORT
 from claudemail.config_check import is_host, is_public_key
 from claudemail.errors import InvalidInput
 from claudemail.model.brief import Line, Millis, Name, canonical
@@ -109,7 +108,7 @@ class NodeEntry(Value):
     id: Name
     ip: Host | Literal[""] = ""
     """Empty for one that nobody can reach, and that pulls."""
-    gateway_port: Port = DEFAULT_PORT
+    gateway_port: Port
     pull: bool = False
     public_key: PublicKey | None = None
     previous_keys: Annotated[list[PublicKey], Field(max_length=16)] = []

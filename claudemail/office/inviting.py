@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from claudemail import config_file
-from claudemail.config import Config
+from claudemail.config import DEFAULT_PORT, Config
 from claudemail.config_file import Document
 from claudemail.errors import InvalidInput, NameTaken, PeerRefused
 from claudemail.model import joining
@@ -177,7 +177,7 @@ def _refuse_taken(data: dict[str, Any], newcomer: joining.Introduction) -> None:
         raise NameTaken(f"The fleet has {', '.join(taken)} already.")
     node = newcomer.node
     for known in data["nodes"]:
-        if (known["ip"], known.get("gateway_port", 3300)) == (node.ip, node.gateway_port):
+        if node.ip and (known.get("ip"), known.get("gateway_port", DEFAULT_PORT)) == (node.ip, node.gateway_port):
             raise NameTaken(f"The address {node.ip}:{node.gateway_port} is that of {known['id']}.")
 
 
