@@ -161,7 +161,7 @@ def dead_letters(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
             severity=Severity.CRITICAL,
             what=f"{letter.ref or letter.kind}{title} did not reach {letter.node}: {letter.reason.rstrip('.')}",
             since=letter.dead_at,
-            remedy="Mend the reason and send it again, or tell its recipient another way.",
+            remedy=f"Mend the reason, then `claudemail retry {letter.ref or letter.node}`.",
             brief=letter.ref,
             node=letter.node,
         )
@@ -189,9 +189,13 @@ def undelivered(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
                 severity=Severity.CRITICAL,
                 what=f"{_waiting(lane.waiting, lane.node)}, the oldest for {ago(0, age)}{why}",
                 since=lane.oldest_at,
-                remedy=f"See that {lane.node} runs a gateway and is reached at {lane.url}; it goes out by itself then.",
+                remedy=f"See that {lane.node} runs a gateway and {_way(lane)}; it goes out by itself then.",
                 node=lane.node,
             )
+
+
+def _way(lane: LaneView) -> str:
+    return "reaches this node" if lane.pull else f"is reached at {lane.url}"
 
 
 def silent_node(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
@@ -206,7 +210,7 @@ def silent_node(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
                 if quiet is None
                 else f"{lane.node} is silent for {ago(0, quiet)}",
                 since=lane.heard_at,
-                remedy=f"Start the gateway there, or check the way to {lane.url}.",
+                remedy=f"See that a gateway runs there and {_way(lane)}.",
                 node=lane.node,
             )
 

@@ -19,6 +19,7 @@ CONFIG_ENV = "CLAUDEMAIL_CONFIG"
 NODE_ENV = "CLAUDEMAIL_NODE"
 SEARCH_PATH = ("~/.claudemail/config.json", "~/.config/claudemail/config.json", "/etc/claudemail/config.json")
 DEFAULT_PORT = 3300
+PATH_KEYS = ("mailbox_dir", "db_path", "registry_db_path", "ping_dir", "tls_cert", "tls_key")
 OPERATOR = "operator"
 """The mailbox each node has for the person who runs it; the console and the command line act as it."""
 DEFAULT_INSTANCE = "main"
@@ -28,22 +29,39 @@ RESERVED = (OPERATOR, "all", "me")
 class Node:
     """A server: its id, the address peers reach it at, and the public key it signs with (None: not known)."""
 
-    __slots__ = ("bind", "id", "ip", "port", "public_key")
+    __slots__ = ("accept_from", "bind", "id", "ip", "port", "public_key", "pull", "tls_cert")
 
     def __init__(
-        self, id: str, ip: str, port: int = DEFAULT_PORT, public_key: str | None = None, bind: str | None = None
+        self,
+        id: str,
+        ip: str,
+        port: int = DEFAULT_PORT,
+        public_key: str | None = None,
+        bind: str | None = None,
+        *,
+        pull: bool = False,
+        accept_from: tuple[str, ...] | None = None,
+        tls_cert: str | None = None,
     ) -> None:
         self.id = id
         self.ip = ip
         self.port = port
         self.public_key = public_key
         self.bind = bind or ip
+        self.pull = pull
+        """Whether nobody can reach it (it is behind NAT, or comes and goes), so that it fetches its mail from the others."""
+        self.accept_from = accept_from
+        """Whose mail from there is taken, by name; None: everybody's."""
+        self.tls_cert = tls_cert
+        """The certificate by which it is known over TLS, or the path of it; None: it is spoken to without."""
 
     @property
     def url(self) -> str:
-        """The base URL of the node's gateway."""
+        """The base URL of the node's gateway; what there is to say in its place for one that cannot be reached."""
+        if self.pull:
+            return "fetches its mail"
         host = f"[{self.ip}]" if ":" in self.ip else self.ip
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{self.port}"
 
 
 class Instance:
@@ -115,7 +133,11 @@ class Config:
         poll_interval_ms: int = 20_000,
         heartbeat_interval_ms: int = 60_000,
         allow_unsigned: bool | None = None,
+        peer_quota_mb: int = 1_024,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
         checkup: Thresholds | None = None,
+        metrics_port: int | None = None,
         path: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> None:
@@ -133,7 +155,14 @@ class Config:
             # The plain config of a trusted network, in which no node has a key, works as it stands.
             allow_unsigned = not any(node.public_key for node in nodes)
         self.allow_unsigned = allow_unsigned
+        self.peer_quota_mb = peer_quota_mb
+        """How much mail is taken from one peer in a day, in MiB."""
+        self.tls_cert = tls_cert
+        """The files of the certificate and the key that this node serves TLS with; None: it does not."""
+        self.tls_key = tls_key
         self.checkup = checkup or Thresholds()
+        self.metrics_port = metrics_port
+        """The port of 127.0.0.1 at which metrics are served as well; None: at the gateway's socket only."""
         self.path = path
         """The file it was read from; None when there is none."""
         self.warnings = warnings
@@ -229,9 +258,12 @@ def parse(text: str, path: str, environ: Mapping[str, str]) -> Config:
         count = "a mistake" if len(checker.mistakes) == 1 else f"{len(checker.mistakes)} mistakes"
         raise ConfigError(f"The config file {path} has {count}:\n{listed}\n")
     folder = os.path.dirname(os.path.abspath(path))
-    for key in ("mailbox_dir", "db_path", "registry_db_path", "ping_dir"):
+    for key in PATH_KEYS:
         if key in values:
             values[key] = os.path.join(folder, os.path.expanduser(values[key]))
+    for node in values["nodes"]:
+        if node.tls_cert and "\n" not in node.tls_cert:
+            node.tls_cert = os.path.join(folder, os.path.expanduser(node.tls_cert))
     node_id = which_node(values["nodes"], environ.get(NODE_ENV) or values.pop("node_id", None))
     values.pop("node_id", None)
     return Config(node_id=node_id, path=path, warnings=tuple(checker.warnings), **values)
@@ -251,7 +283,7 @@ def which_node(nodes: tuple[Node, ...], named: str | None) -> str:
         return named
     if len(nodes) == 1:
         return nodes[0].id
-    here = [node.id for node in nodes if is_local(node.ip)]
+    here = [node.id for node in nodes if node.ip and is_local(node.ip)]
     if len(here) == 1:
         return here[0]
     if here:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 
-from claudemail.config import DEFAULT_PORT, RESERVED, Instance, Node, Thresholds
+from claudemail.config import DEFAULT_PORT, PATH_KEYS, RESERVED, Instance, Node, Thresholds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
-    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "checkup",
+    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup", "metrics_port",
+    "tls_cert", "tls_key",
 )  # fmt: skip
-NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind")
+NODE_KEYS = ("id", "ip", "gateway_port", "public_key", "bind", "pull", "accept_from", "tls_cert")
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
 NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, at most 64"
 _MAX_SIGNATURE = 200
@@ -23,6 +24,8 @@ _MIN_INTERVAL_MS, _MAX_INTERVAL_MS = 10, 86_400_000
 _MAX_PORT = 65_535
 _LONGEST_LABEL = 63
 _MAX_THRESHOLD = 1_000_000
+_MAX_QUOTA_MB = 1_000_000
+_MAX_CERTIFICATE = 20_000
 
 
 class Checker:
@@ -43,7 +46,7 @@ class Checker:
         values["instances"] = self._instances(data.get("instances", []), nodes)
         if "signatures" in data:
             values["signatures"] = self._signatures(data["signatures"])
-        for key in ("mailbox_dir", "db_path", "registry_db_path", "ping_dir"):
+        for key in PATH_KEYS:
             if key in data and self._expect(key, data[key], _is_text(data[key]), "the path of a file or folder"):
                 values[key] = data[key]
         for key in ("poll_interval_ms", "heartbeat_interval_ms"):
@@ -56,11 +59,22 @@ class Checker:
             "allow_unsigned", data["allow_unsigned"], isinstance(data["allow_unsigned"], bool), "true or false"
         ):
             values["allow_unsigned"] = data["allow_unsigned"]
+        if "peer_quota_mb" in data:
+            values["peer_quota_mb"] = self._quota(data["peer_quota_mb"])
         if "checkup" in data:
             values["checkup"] = self._thresholds(data["checkup"])
+        if "metrics_port" in data:
+            values["metrics_port"] = self._metrics_port(data["metrics_port"], nodes)
         if "node_id" in data:
             values["node_id"] = self._known_node("node_id", data["node_id"], nodes)
+        both = ("tls_cert" in data) == ("tls_key" in data)
+        self._expect("tls_cert", data.get("tls_cert"), both, "both tls_cert and tls_key, or neither")
         return values
+
+    def _quota(self, value: object) -> object:
+        expected = f"a whole number of MiB from 1 to {_MAX_QUOTA_MB}"
+        self._expect("peer_quota_mb", value, _is_whole(value, 1, _MAX_QUOTA_MB), expected)
+        return value
 
     def _nodes(self, data: object) -> tuple[Node, ...]:
         if not isinstance(data, list) or not data:
@@ -73,7 +87,7 @@ class Checker:
                 continue
             if any(node.id.lower() == other.id.lower() for other in nodes):
                 self._wrong(f"nodes[{i}].id", node.id, "an id that no other node has")
-            elif any((node.ip, node.port) == (other.ip, other.port) for other in nodes):
+            elif node.ip and any((node.ip, node.port) == (other.ip, other.port) for other in nodes):
                 self._wrong(f"nodes[{i}]", f"{node.ip}:{node.port}", "an ip and gateway_port that no other node has")
             nodes.append(node)
         return tuple(nodes)
@@ -84,8 +98,10 @@ class Checker:
             return None
         self._unknown_keys(f"{key}.", item, NODE_KEYS)
         name = self._name(f"{key}.id", item.get("id"))
-        ip = item.get("ip")
-        self._expect(f"{key}.ip", ip, _is_host(ip), "an IP address or host name")
+        pull = item.get("pull", False)
+        self._expect(f"{key}.pull", pull, isinstance(pull, bool), "true or false")
+        ip = item.get("ip", "" if pull is True else None)
+        self._expect(f"{key}.ip", ip, _is_host(ip) or (not ip and pull is True), "an IP address or host name")
         port = item.get("gateway_port", DEFAULT_PORT)
         self._expect(f"{key}.gateway_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}")
         public_key = item.get("public_key")
@@ -94,7 +110,27 @@ class Checker:
         bind = item.get("bind")
         if bind is not None:
             self._expect(f"{key}.bind", bind, _is_host(bind), "an IP address to listen on")
-        return Node(name, str(ip), port if _is_whole(port, 1, _MAX_PORT) else 0, public_key, bind) if name else None
+        accept_from = self._senders(f"{key}.accept_from", item.get("accept_from"))
+        tls_cert = item.get("tls_cert")
+        if tls_cert is not None:
+            fits = isinstance(tls_cert, str) and 0 < len(tls_cert) < _MAX_CERTIFICATE
+            self._expect(f"{key}.tls_cert", tls_cert, fits, "a certificate (PEM), or the path of one")
+        if not name:
+            return None
+        port = port if _is_whole(port, 1, _MAX_PORT) else 0
+        return Node(
+            name, str(ip), port, public_key, bind, pull=pull is True, accept_from=accept_from, tls_cert=tls_cert
+        )
+
+    def _senders(self, key: str, data: object) -> tuple[str, ...] | None:
+        if data is None:
+            return None
+        if not isinstance(data, list) or not all(is_name(item) for item in data):
+            self._wrong(
+                key, data, 'a list of the names whose mail is taken, such as ["alpha", "instance1", "operator"]'
+            )
+            return None
+        return tuple(data)
 
     def _instances(self, data: object, nodes: tuple[Node, ...]) -> tuple[Instance, ...]:
         if not isinstance(data, list):
@@ -150,6 +186,12 @@ class Checker:
             expected = f"a whole number from 1 to {_MAX_THRESHOLD}"
             self._expect(f"checkup.{key}", value, _is_whole(value, 1, _MAX_THRESHOLD), expected)
         return Thresholds(**given)
+
+    def _metrics_port(self, port: object, nodes: tuple[Node, ...]) -> object:
+        if self._expect("metrics_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}"):
+            taken = any(node.port == port for node in nodes)
+            self._expect("metrics_port", port, not taken, "a port that is not the gateway_port of a node")
+        return port
 
     def _name(self, key: str, value: object) -> str:
         """Return `value` if it is a name, else note the mistake and return the empty string."""

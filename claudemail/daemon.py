@@ -9,17 +9,28 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any
 
-from claudemail import __version__
+from claudemail import __version__, local_http, logs, notify
 from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state, load
-from claudemail.errors import ConfigError, MirrorError, StoreError
+from claudemail.errors import ClaudeMailError, ConfigError, MirrorError, StoreError
+from claudemail.mesh.counts import Counts
 from claudemail.mesh.mesh import Mesh
 from claudemail.office import Office
-from claudemail.running import ON_DEMAND, Notice, is_ours, own_command, remove_notice, socket_path, write_notice
-from claudemail.tools.connection import listen
+from claudemail.running import (
+    LOG,
+    ON_DEMAND,
+    SERVICE_ENV,
+    Notice,
+    is_ours,
+    own_command,
+    remove_notice,
+    socket_path,
+    write_notice,
+)
+from claudemail.tools.connection import Sessions, listen
+from claudemail.watching import Watched
 
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
@@ -27,6 +38,7 @@ _LOOK_EVERY_S = 2.0
 _MIRROR_QUIET_S = 1.0
 _MIRROR_PATIENCE = 10
 """After so many times without quiet, files are written all the same."""
+_MIRROR_WHILE_S = 2.0
 _MIRROR_AGAIN_S = 30.0
 
 
@@ -41,13 +53,16 @@ def run(config: Config, mode: str, lock: int) -> int:
     Raises:
         ClaudeMailError: it cannot start.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("mcp").setLevel(logging.WARNING)
+    logs.set_up(os.path.join(config.state_dir, LOG))
     end = _End()
     try:
         code = asyncio.run(_serve(config, mode, lock, end))
+    except Exception as error:
+        expected = isinstance(error, ClaudeMailError)
+        log.critical("the gateway cannot go on: %s", error, exc_info=not expected, extra={"event": "failed"})
+        if mode != ON_DEMAND:
+            raise
+        code = error.exit_code if isinstance(error, ClaudeMailError) else 1  # nobody else is told, but by the log
     finally:
         remove_notice(config.state_dir)
     if end.again:
@@ -66,6 +81,7 @@ class _End:
     def __init__(self) -> None:
         self._asked = asyncio.Event()
         self._code = 0
+        self._signalled = False
         self.again = False
         """Whether another is to run in this one's place."""
 
@@ -74,6 +90,16 @@ class _End:
         self._code = max(self._code, code)
         self.again = again and not self._asked.is_set()
         self._asked.set()
+
+    def signalled(self, number: int) -> None:
+        """Take a signal that asks the process to end. Whoever asks twice does not want to wait: it ends at once."""
+        if self._signalled:
+            log.warning("asked twice to stop: ending at once", extra={"event": "stopped_at_once"})
+            logging.shutdown()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self._signalled = True
+        self.ask()
 
     async def wait(self) -> int:
         """Return the exit code once the gateway is to end."""
@@ -89,7 +115,7 @@ class _End:
 
         def ended(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and task.exception() is not None:
-                log.critical("the gateway failed", exc_info=task.exception())
+                log.critical("the gateway failed", exc_info=task.exception(), extra={"event": "failed"})
                 self.ask(1)
 
         task = asyncio.create_task(work)
@@ -97,48 +123,90 @@ class _End:
         return task
 
 
+class _Sign:
+    """What the gateway shows of itself: the notice to this node's processes, and its state to the service manager."""
+
+    def __init__(self, config: Config, mode: str) -> None:
+        self._config = config
+        self.notice = Notice(
+            os.getpid(), mode, None, None, since=wall_ms(), version=__version__, service=os.environ.get(SERVICE_ENV)
+        )
+
+    def put_up(self) -> None:
+        """Put up the notice. Mail is carried without one, too: on a full disk, say."""
+        try:
+            write_notice(self._config.state_dir, self.notice)
+        except OSError as error:
+            log.warning("the gateway's notice could not be written: %s", error, extra={"event": "no_notice"})
+
+    def ready(self) -> None:
+        """Mail is taken now."""
+        where = self.notice.listening or self.notice.listen_error or "without peers to listen for"
+        notify.ready(f"{self._config.node_id}: {where}")
+
+    def listening(self, address: str | None, error: str | None) -> None:
+        """Show where peers are heard, or why they are not: either way this node's sessions are served."""
+        self.notice.listening, self.notice.listen_error = address, error
+        self.put_up()
+        self.ready()
+
+
 async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.ask)
-    notice = Notice(os.getpid(), mode, None, None)
+        loop.add_signal_handler(number, end.signalled, number)
+    sign, counts = _Sign(config, mode), Counts()
     async with await Office.open(config) as office:
         await office.release_dead()
-        mesh = Mesh(config, office.transit, office.key(), wall_ms)
-        async with listen(office, socket_path(config), mesh.roster_changed):
-            _publish(config, notice)
-            log.info("ClaudeMail %s serves %s", __version__, config.node_id)
+        mesh = Mesh(config, office.transit, office.key(), wall_ms, counts)
+        watched = Watched(office, counts, sign.notice, lambda: sessions.attached)
+        http = watched.http()
+        async with listen(
+            office, socket_path(config), mesh.roster_changed, speaks_http=local_http.is_request, http=http.answer
+        ) as sessions:
+            sign.put_up()
+            started = {
+                "event": "started",
+                "node": config.node_id,
+                "version": __version__,
+                "mode": mode,
+                "pid": os.getpid(),
+            }
+            log.info("ClaudeMail %s serves %s", __version__, config.node_id, extra=started)
             work = [
                 end.start(_keep(office)),
                 end.start(_mirror(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(mode, end)),
             ]
+            if config.metrics_port is not None:
+                work.append(end.start(http.serve_port(config.metrics_port)))
             if config.peers:
-                work.append(end.start(mesh.run(partial(_listening, config, notice))))
+                work.append(end.start(mesh.run(sign.listening)))
+            if not config.peers:  # else it is ready once it listens for them
+                sign.ready()
             unsubscribe = office.subscribe(mesh.nudge)
             try:
                 code = await end.wait()
+                watched.stopping = True
+                await _finish(mesh, sessions, end)
             finally:
                 unsubscribe()
                 for task in work:
                     task.cancel()
                 await asyncio.wait(work)
-    log.info("stopped")
+    log.info("stopped", extra={"event": "stopped"})
     return code
 
 
-def _listening(config: Config, notice: Notice, address: str | None, error: str | None) -> None:
-    notice.listening, notice.listen_error = address, error
-    _publish(config, notice)
-
-
-def _publish(config: Config, notice: Notice) -> None:
-    """Put up the notice. Mail is carried without one, too: on a full disk, say."""
-    try:
-        write_notice(config.state_dir, notice)
-    except OSError as error:
-        log.warning("the gateway's notice could not be written: %s", error)
+async def _finish(mesh: Mesh, sessions: Sessions, end: _End) -> None:
+    """Take nothing new, and see what is in flight through, for a few seconds at most."""
+    if end.again:
+        notify.beginning_anew()
+    else:
+        notify.stopping()
+    log.info("stopping", extra={"event": "stopping", "sessions": sessions.attached})
+    await asyncio.gather(sessions.finish(), mesh.finish())
 
 
 async def _watch_files(config: Config, office: Office, lock: int) -> None:
@@ -148,7 +216,8 @@ async def _watch_files(config: Config, office: Office, lock: int) -> None:
     """
     while is_ours(config.state_dir, lock) and office.is_in_place():  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(_LOOK_EVERY_S)
-    log.warning("the mail in %s was moved, removed or replaced; this gateway ends", config.state_dir)
+    words = "the mail in %s was moved, removed or replaced; this gateway ends"
+    log.warning(words, config.state_dir, extra={"event": "mail_replaced"})
     logging.shutdown()
     os._exit(0)
 
@@ -171,11 +240,12 @@ async def _watch_config(mode: str, end: _End) -> None:
                 raise ConfigError("The config file is gone.")
             load(os.environ)
         except ConfigError as error:
-            log.warning("the config has changed and cannot be used: %s", error.message)
+            words = "the config has changed and cannot be used: %s"
+            log.warning(words, error.message, extra={"event": "config_refused"})
             if mode == ON_DEMAND:
                 end.ask()
         else:
-            log.info("the config has changed: beginning anew with it")
+            log.info("the config has changed: beginning anew with it", extra={"event": "config_changed"})
             end.ask(again=True)
 
 
@@ -186,24 +256,32 @@ async def _mirror(office: Office) -> None:
     said = ""
     try:
         while True:
-            try:
-                while await _timed(office.mirror_some):
-                    pass
-                said = ""
-            except (MirrorError, StoreError) as error:
-                if error.message != said:
-                    log.warning("%s", error)
-                said = error.message
-                await asyncio.sleep(_MIRROR_AGAIN_S)
-                continue
-            await changed.wait()
             for _ in range(_MIRROR_PATIENCE):
                 changed.clear()
                 await asyncio.sleep(_MIRROR_QUIET_S)
                 if not changed.is_set():
                     break
+            try:
+                if not await _mirror_for_a_while(office, changed):
+                    await changed.wait()
+                said = ""
+            except (MirrorError, StoreError) as error:
+                if error.message != said:
+                    log.warning("%s", error, extra={"event": "mirror_failed"})
+                said = error.message
+                await asyncio.sleep(_MIRROR_AGAIN_S)
     finally:
         unsubscribe()
+
+
+async def _mirror_for_a_while(office: Office, changed: asyncio.Event) -> bool:
+    """Write files for some time, or until none is due; return whether some may be."""
+    deadline = time.monotonic() + _MIRROR_WHILE_S
+    while time.monotonic() < deadline:
+        changed.clear()
+        if not await _timed(office.mirror_some):
+            return changed.is_set()
+    return True
 
 
 async def _timed(work: Callable[[], Awaitable[int]]) -> int:
@@ -224,4 +302,4 @@ async def _keep(office: Office) -> None:
             await office.transit.expire(int(elapsed_s * 1000))
             seen += elapsed_s
         except StoreError as error:
-            log.warning("old mail could not be tidied: %s", error)
+            log.warning("old mail could not be tidied: %s", error, extra={"event": "tidying_failed"})

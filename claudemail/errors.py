@@ -19,6 +19,8 @@
     ├── BackupError            a backup cannot be made, or is none
     ├── GatewayRunning         this node's gateway runs, and must not
     ├── GatewayUnavailable     this node's daemon cannot be reached or started
+    ├── QuotaReached           a peer has brought as much as it may for now
+    ├── ServiceUnavailable     there is no service manager that could run it, or it refused
     ├── PeerUnreachable        another node did not answer
     └── PeerRefused            another node answered no
 
@@ -169,7 +171,7 @@ class GatewayRunning(ClaudeMailError):
 
     code = "gateway_running"
     exit_code = 6
-    remedy = "Nothing was changed. Stop it first: its service, or the terminal it runs in."
+    remedy = "Nothing was changed. Stop it first: `claudemail gateway stop`."
 
 
 class GatewayUnavailable(ClaudeMailError):
@@ -178,6 +180,23 @@ class GatewayUnavailable(ClaudeMailError):
     code = "gateway"
     exit_code = 6
     remedy = "Run `claudemail gateway` to see why it does not start."
+
+
+class QuotaReached(ClaudeMailError):
+    """A peer has brought as much as it may for now."""
+
+    code = "quota"
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ServiceUnavailable(ClaudeMailError):
+    """There is no service manager here that could run the gateway."""
+
+    code = "service"
+    exit_code = 6
 
 
 class PeerUnreachable(ClaudeMailError):

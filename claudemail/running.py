@@ -20,22 +20,41 @@ if TYPE_CHECKING:
 
 ON_DEMAND = "on-demand"
 FOREGROUND = "run"
+KEPT_DOWN = "kept down"
+"""No gateway at all: a restore or a rebuild, which keeps any from running meanwhile."""
+SERVICE_ENV = "CLAUDEMAIL_SERVICE"
+"""Set by the service manager's files that we write: the name of the service."""
 LOG = "gateway.log"
 _LOCK = "gateway.lock"
 _NOTICE = "gateway.json"
-_HAND_OVER_S = 10.0
+_HAND_OVER_S = 15.0
 
 
 class Notice:
     """What a running gateway says of itself to the processes of its node."""
 
-    __slots__ = ("listen_error", "listening", "mode", "pid")
+    __slots__ = ("listen_error", "listening", "mode", "pid", "service", "since", "version")
 
-    def __init__(self, pid: int, mode: str, listening: str | None, listen_error: str | None) -> None:
+    def __init__(
+        self,
+        pid: int,
+        mode: str,
+        listening: str | None,
+        listen_error: str | None,
+        *,
+        since: int | None = None,
+        version: str | None = None,
+        service: str | None = None,
+    ) -> None:
         self.pid = pid
         self.mode = mode
         self.listening = listening
         self.listen_error = listen_error
+        self.since = since
+        """When it began, Unix milliseconds."""
+        self.version = version
+        self.service = service
+        """The name of the service that a service manager runs it as."""
 
 
 def read_notice(state_dir: str) -> Notice | None:
@@ -45,8 +64,9 @@ def read_notice(state_dir: str) -> Notice | None:
     try:
         with open(os.path.join(state_dir, _NOTICE), encoding="utf-8") as file:
             data = json.load(file)
-        return Notice(int(data["pid"]), str(data["mode"]), data["listening"], data["listen_error"])
-    except (OSError, ValueError, KeyError, TypeError):
+        more = {key: data.get(key) for key in ("since", "version", "service")}  # an older one does not say
+        return Notice(int(data["pid"]), str(data["mode"]), data["listening"], data["listen_error"], **more)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -110,13 +130,16 @@ def take_lock(state_dir: str, mode: str, held: int | None = None) -> int | None:
     asked = False
     tries = 0
     while not _try_lock(file):
-        tries += 1
+        if _try_lock(file, fcntl.LOCK_SH):  # nobody has it: somebody was just looking
+            fcntl.flock(file, fcntl.LOCK_UN)
+        else:
+            tries += 1
         other = read_notice(state_dir)
         if mode == FOREGROUND and other is not None and other.mode == ON_DEMAND and time.monotonic() < deadline:
             if not asked:
                 asked = True
                 _ask_to_stop(other.pid)
-        elif tries > 4:  # somebody may just be looking whether it is held
+        elif tries > 4:
             os.close(file)
             return None
         time.sleep(0.05)

@@ -115,12 +115,17 @@ class Member:
             self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Return once the gateway answers at its socket.
+        """Return once the gateway answers at its socket, and has tried to listen for its peers.
 
         Raises:
             TimeoutError: it does not; the log says why.
         """
-        until(self._dialled, f"the gateway of {self.config.node_id} is ready; see {self.folder / running.LOG}")
+        until(self._is_ready, f"the gateway of {self.config.node_id} is ready; see {self.folder / running.LOG}")
+
+    def _is_ready(self) -> bool:
+        notice = running.read_notice(self.config.state_dir)
+        tried = notice is not None and (notice.listening or notice.listen_error)
+        return bool(tried or not self.config.peers or self.config.node.pull) and self._dialled()
 
     def _dialled(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

@@ -49,6 +49,13 @@ def test_the_core_and_the_light_faces_load_nothing_heavy(module: str) -> None:
     assert not packages(modules) & set(HEAVY)
 
 
+def test_the_gateway_loads_no_metrics_until_somebody_asks() -> None:
+    """What puts metrics into words costs memory, and most gateways are never asked for them."""
+    modules = loaded("import claudemail.daemon")
+    assert "claudemail.watching" in modules
+    assert not packages(modules) & {"prometheus_client", "textual"}
+
+
 def test_the_session_process_is_standard_library_only() -> None:
     """`claudemail mcp` runs on Python alone: nothing that was installed, and none of the larger standard modules."""
     modules = loaded("import claudemail.session", "-S")

@@ -74,6 +74,7 @@ def shapes() -> dict[str, dict[str, Any]]:
         "action show": views.ActionHistory,
         "status": views.StatusView,
         "roster": views.RosterView,
+        "retry": views.RetryView,
         "checkup": CheckupView,
         "doctor": DoctorView,
         "backup": views.BackupView,
@@ -81,6 +82,7 @@ def shapes() -> dict[str, dict[str, Any]]:
         "rebuild database": views.RebuildView,
         "rebuild files": views.FilesView,
         "keys": views.KeyView,
+        "gateway status": views.GatewayState,
         "console": views.ConsoleView,
     }
     found = {name: model.model_json_schema(mode="serialization") for name, model in models.items()}

@@ -74,6 +74,8 @@ def _gateway(found: StatusView) -> list[str | Piece]:
         return [*words, ", ", red(f"not listening: {found.listen_error}")]
     if found.listening:
         return [*words, f", listening on {found.listening}"]
+    if found.pull:
+        return [*words, ", fetching mail from its peers"]
     return [*words, ", about to listen" if found.lanes else ", without peers to listen for"]
 
 

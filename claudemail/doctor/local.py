@@ -7,7 +7,6 @@ import shutil
 import socket
 import sqlite3
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -17,8 +16,9 @@ from claudemail import running
 from claudemail.clock import iso, wall_ms
 from claudemail.config import Config
 from claudemail.doctor.finding import Examined, note, ok, problem, warning
-from claudemail.errors import ClaudeMailError, ConfigError, GatewayUnavailable, StoreDamaged, StoreError
+from claudemail.errors import ClaudeMailError, ConfigError, StoreDamaged, StoreError
 from claudemail.keys import KEY_FILE, NodeKey, fingerprint
+from claudemail.service import lifecycle
 from claudemail.store import copies
 from claudemail.store.database import MAIL, check
 from claudemail.store.filesystem import refuse_network_filesystem
@@ -231,7 +231,7 @@ def gateway(settings: Config) -> Iterator[Examined]:
     if not settings.peers:
         yield note("gateway", "not running; the first session starts it")
         return
-    trouble = _cannot_bind(node.bind, node.port)
+    trouble = None if node.pull else _cannot_bind(node.bind, node.port)
     if trouble is not None:
         yield problem(
             "port", f"{node.bind}:{node.port}: {trouble}", "Free it, or set bind or gateway_port in the config."
@@ -255,29 +255,5 @@ def _cannot_bind(host: str, port: int) -> str | None:
     return None
 
 
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(path) == 0
-
-
 def _start(settings: Config) -> None:
-    """Start the gateway, and wait until it answers.
-
-    Raises:
-        GatewayUnavailable: it does not come.
-    """
-    started = running.start(settings)
-    deadline = time.monotonic() + _START_S
-    while not _answers(running.socket_path(settings)):
-        if time.monotonic() > deadline or (started is not None and _has_ended(started)):
-            raise GatewayUnavailable(
-                "The gateway does not start.", remedy=f"See {Path(settings.state_dir, running.LOG)}."
-            )
-        time.sleep(0.05)
-
-
-def _has_ended(child: int) -> bool:
-    try:
-        return os.waitpid(child, os.WNOHANG)[0] == child
-    except ChildProcessError:
-        return True
+    lifecycle.ensure(settings, _START_S)

@@ -19,10 +19,25 @@ async def peers(settings: Config, key: NodeKey) -> AsyncIterator[Examined]:
     client = MeshClient(settings.node_id, key, wall_ms)
     try:
         for peer in settings.peers:
+            if peer.pull:
+                yield _unreached(settings, peer)
+                continue
             async for finding in _peer(settings, client, peer):
                 yield finding
     finally:
         await client.close()
+
+
+def _unreached(settings: Config, peer: Node) -> Examined:
+    """Say of a peer that fetches its mail what can be said without asking it."""
+    name = f"peer {peer.id}"
+    if settings.node.pull:
+        return problem(
+            name,
+            "no mail passes: neither node can be reached",
+            "Take `pull` from one of the two that others can reach.",
+        )
+    return ok(name, "fetches its mail from here; `claudemail status` says when it last did")
 
 
 async def _peer(settings: Config, client: MeshClient, peer: Node) -> AsyncIterator[Examined]:

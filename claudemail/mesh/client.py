@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from claudemail.clock import WallClock
 from claudemail.config import Node
-from claudemail.errors import PeerRefused, PeerUnreachable
+from claudemail.errors import ConfigError, PeerRefused, PeerUnreachable
 from claudemail.keys import NodeKey
 from claudemail.mesh import signing
+from claudemail.mesh.tls import client_context
 from claudemail.model.greeting import Greeting
-from claudemail.model.parcel import MAX_REQUEST_BYTES, Answer, Batch, Problem, Setback
+from claudemail.model.parcel import MAX_REQUEST_BYTES, Answer, Batch, Handout, Problem, Pull, Setback
 from claudemail.model.roster import Heartbeat
 from claudemail.text import shorten
 
 PARCELS = "/v1/parcels"
 HEARTBEAT = "/v1/heartbeat"
 GREETING = "/v1/greeting"
-_TIMEOUT = httpx.Timeout(15, connect=5, pool=None)
-_WHOLE_S = 30.0
-_CONFLICT = 409
+PULL = "/v1/pull"
+_CONNECT_S, _READ_S, _WHOLE_S = 5.0, 15.0, 30.0
+_OK, _CONFLICT, _TOO_LARGE = 200, 409, 413
+_LONGEST_RETRY_S = 3600.0
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -38,6 +41,27 @@ class PeerBusy(PeerRefused):
         self.retry_after_s = retry_after_s
 
 
+class TooLarge(PeerRefused):
+    """The other node takes no request as large as this one."""
+
+    code = "too_large"
+
+
+class Reply(NamedTuple):
+    """An answer that says something: its status and body, and whether it is proved to be the peer's."""
+
+    status: int
+    body: bytes
+    verified: bool
+
+
+class Pulled(NamedTuple):
+    """What a peer handed out, and whether it is proved to be from it."""
+
+    batch: Batch | None
+    verified: bool
+
+
 class MeshClient:
     """Calls peers as this node."""
 
@@ -45,30 +69,46 @@ class MeshClient:
         self._node = node
         self._key = key
         self._wall = wall
-        # A new client per request would cost 20 ms; proxies from the environment have no place between one's own nodes.
-        self._http = httpx.AsyncClient(
-            timeout=_TIMEOUT, trust_env=False, limits=httpx.Limits(max_connections=None, keepalive_expiry=60)
-        )
+        # A new client per request would cost 20 ms.
+        self._plain = _http(verify=False)
+        self._pinned: dict[str, httpx.AsyncClient] = {}
+        """A client for each peer that is known by a certificate of its own."""
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        for client in (self._plain, *self._pinned.values()):
+            await client.aclose()
+
+    def _to(self, peer: Node) -> httpx.AsyncClient:
+        """Return what speaks with a peer.
+
+        Raises:
+            PeerUnreachable: its certificate cannot be read.
+        """
+        if peer.tls_cert is None:
+            return self._plain
+        if peer.id not in self._pinned:
+            try:
+                self._pinned[peer.id] = _http(verify=client_context(peer))
+            except ConfigError as error:
+                raise PeerUnreachable(error.message, remedy=error.remedy) from error
+        return self._pinned[peer.id]
 
     async def deliver(self, peer: Node, batch: Batch) -> Answer | Setback:
         """Hand parcels to a peer and return its answer.
 
         Raises:
             PeerUnreachable: no answer came.
-            PeerRefused: the answer was no; PeerBusy: come back later.
+            PeerRefused: the answer was no, or is not proved to be the peer's; PeerBusy: come back later; TooLarge: send less.
         """
-        status, body = await self._post(peer, PARCELS, batch.model_dump_json().encode())
-        return _parse(Setback, peer, body) if status == _CONFLICT else _parse(Answer, peer, body)
+        reply = await self._post(peer, PARCELS, batch.model_dump_json().encode())
+        return _parse(Setback, peer, reply) if reply.status == _CONFLICT else _parse(Answer, peer, reply)
 
     async def heartbeat(self, peer: Node, beat: Heartbeat) -> tuple[Heartbeat, float]:
         """Exchange heartbeats with a peer; return its own and the round trip in milliseconds. Raises as `deliver`."""
         started = time.perf_counter()
-        _, body = await self._post(peer, HEARTBEAT, beat.model_dump_json().encode())
-        return _parse(Heartbeat, peer, body), (time.perf_counter() - started) * 1000
+        reply = await self._post(peer, HEARTBEAT, beat.model_dump_json().encode())
+        return _parse(Heartbeat, peer, reply), (time.perf_counter() - started) * 1000
 
     async def greet(self, peer: Node) -> tuple[Greeting, float]:
         """Ask whether a peer is there and knows this node; return what it says and the round trip in milliseconds.
@@ -76,27 +116,55 @@ class MeshClient:
         Nothing changes by it on either side. Raises as `deliver`.
         """
         started = time.perf_counter()
-        _, body = await self._post(peer, GREETING, b"{}")
-        return _parse(Greeting, peer, body), (time.perf_counter() - started) * 1000
+        reply = await self._post(peer, GREETING, b"{}")
+        return _parse(Greeting, peer, reply), (time.perf_counter() - started) * 1000
 
-    async def _post(self, peer: Node, path: str, body: bytes) -> tuple[int, bytes]:
+    async def pull(self, peer: Node, pull: Pull) -> Pulled:
+        """Ask a peer for what it has for this node. Raises as `deliver`."""
+        reply = await self._post(peer, PULL, pull.model_dump_json().encode(), pull.wait_ms / 1000)
+        return Pulled(_parse(Handout, peer, reply).batch, reply.verified)
+
+    async def _post(self, peer: Node, path: str, body: bytes, wait_s: float = 0.0) -> Reply:
+        """Post a signed request; the peer may take `wait_s` longer than usual to answer."""
         headers = signing.sign(
             self._key, self._node, method="POST", path=path, body=body, destination=peer.id, now_s=self._wall() // 1000
         )
         headers["content-type"] = "application/json"
         try:
+            timeout = httpx.Timeout(_READ_S + wait_s, connect=_CONNECT_S, pool=None)
             async with (
-                asyncio.timeout(_WHOLE_S),  # a peer that answers byte by byte would else hold the lane for ever
-                self._http.stream("POST", peer.url + path, content=body, headers=headers) as response,
+                asyncio.timeout(
+                    _WHOLE_S + wait_s
+                ),  # a peer that answers byte by byte would else hold the lane for ever
+                self._to(peer).stream(
+                    "POST", peer.url + path, content=body, headers=headers, timeout=timeout
+                ) as response,
             ):
                 content = await _read(response, peer)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise PeerUnreachable(f"{peer.id} did not answer in time.") from error
         except httpx.TransportError as error:
             raise PeerUnreachable(f"{peer.id} cannot be reached: {_plain(error)}.") from error
-        if response.status_code in (200, _CONFLICT):
-            return response.status_code, content
-        raise _refused(peer, response, content)
+        status = response.status_code
+        if status not in (_OK, _CONFLICT, _TOO_LARGE):
+            raise _refused(peer, response, content)
+        verified = signing.check_answer(
+            response.headers,
+            status=status,
+            body=content,
+            request=headers["signature"],
+            node=peer.id,
+            key=peer.public_key,
+        )
+        if status == _TOO_LARGE:
+            raise TooLarge(_refused(peer, response, content).message)
+        return Reply(status, content, verified)
+
+
+def _http(*, verify: ssl.SSLContext | bool) -> httpx.AsyncClient:
+    """Return a client without the environment's proxies: they have no place between one's own nodes."""
+    limits = httpx.Limits(max_connections=None, keepalive_expiry=60)
+    return httpx.AsyncClient(verify=verify, trust_env=False, limits=limits)
 
 
 async def _read(response: httpx.Response, peer: Node) -> bytes:
@@ -116,13 +184,13 @@ def _refused(peer: Node, response: httpx.Response, content: bytes) -> PeerRefuse
     text = f"{peer.id} refused ({response.status_code}): {message}"
     after = response.headers.get("retry-after", "")
     if after.isascii() and after.isdigit():
-        return PeerBusy(text, min(float(after[:6]), 3600.0))
+        return PeerBusy(text, min(float(after[:6]), _LONGEST_RETRY_S))
     return PeerRefused(text)
 
 
-def _parse(model: type[M], peer: Node, body: bytes) -> M:
+def _parse(model: type[M], peer: Node, reply: Reply) -> M:
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(reply.body)
     except ValidationError as error:
         raise PeerRefused(f"{peer.id} gave an answer that this version does not understand.") from error
 
@@ -132,6 +200,8 @@ def _plain(error: httpx.TransportError) -> str:
     text = str(error).lower()
     if "name or service not known" in text or "nodename nor servname" in text or "name resolution" in text:
         return "its host name is not known"
+    if "certificate verify failed" in text:
+        return "it shows another certificate than the one in the config (tls_cert)"
     for word in ("connection refused", "no route to host", "network is unreachable", "connection reset"):
         if word in text:
             return word

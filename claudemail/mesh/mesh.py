@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Callable
 
-import uvicorn
+from starlette.routing import Route
 
 from claudemail.clock import WallClock
 from claudemail.config import Config
 from claudemail.keys import NodeKey
 from claudemail.mesh.client import MeshClient
 from claudemail.mesh.contacts import Contacts
+from claudemail.mesh.counts import Counts
 from claudemail.mesh.gateway import Gateway
 from claudemail.mesh.heartbeat import Pulse
 from claudemail.mesh.lane import Lane
 from claudemail.mesh.mailroom import Mailroom
-from claudemail.model.parcel import Origin
+from claudemail.mesh.poll import Poll
+from claudemail.mesh.server import FINISH_S, bind, serve
+from claudemail.mesh.tls import server_context
+from claudemail.mesh.traffic import Traffic
+from claudemail.model.parcel import Batch, Origin, Pull
 
 log = logging.getLogger(__name__)
 _BIND_AGAIN_S = 2.0
@@ -30,15 +35,36 @@ Listening = Callable[[str | None, str | None], None]
 class Mesh:
     """Carries parcels and heartbeats between this node and all others."""
 
-    def __init__(self, config: Config, mailroom: Mailroom, key: NodeKey, wall: WallClock) -> None:
+    def __init__(self, config: Config, mailroom: Mailroom, key: NodeKey, wall: WallClock, counts: Counts) -> None:
         self._config = config
         self._contacts = Contacts(mailroom, wall)
         self._client = MeshClient(config.node_id, key, wall)
-        self._gateway = Gateway(config, mailroom, wall, contact=self._contact, suspect=self._suspect)
+        self._counts = counts
+        self._gateway = Gateway(
+            config,
+            mailroom,
+            key,
+            wall,
+            contact=self._contact,
+            suspect=self._suspect,
+            hand_out=self._hand_out,
+            counts=counts,
+        )
+        self._finishing = asyncio.Event()
+        self._carrying: list[asyncio.Task[None]] = []
         self._lanes = {
-            peer.id: Lane(peer, mailroom, self._client, self._contacts, wall, poll_interval_ms=config.poll_interval_ms)
+            peer.id: Lane(
+                peer,
+                mailroom,
+                self._client,
+                self._contacts,
+                wall,
+                poll_interval_ms=config.poll_interval_ms,
+                counts=counts,
+            )
             for peer in config.peers
         }
+        reached = [peer for peer in config.peers if not peer.pull]
         self._pulses = {
             peer.id: Pulse(
                 peer,
@@ -49,8 +75,21 @@ class Mesh:
                 interval_ms=config.heartbeat_interval_ms,
                 contact=self._lanes[peer.id].contact,
             )
-            for peer in config.peers
+            for peer in reached
         }
+        self._polls = [
+            Poll(
+                peer,
+                mailroom,
+                self._client,
+                self._contacts,
+                wall,
+                interval_ms=config.poll_interval_ms,
+                waiting=config.node.pull,
+                contact=self._lanes[peer.id].contact,
+            )
+            for peer in reached
+        ]
 
     def nudge(self) -> None:
         """There may be new parcels."""
@@ -66,82 +105,62 @@ class Mesh:
         """Work until cancelled. `listening` is told at which address, whenever that changes."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(listening))
+                if not self._config.node.pull:
+                    self._carrying.append(group.create_task(self._listen(listening)))
                 for lane in self._lanes.values():
-                    group.create_task(lane.run())
+                    if not lane.peer.pull:
+                        self._carrying.append(group.create_task(lane.run()))
                 for pulse in self._pulses.values():
                     group.create_task(pulse.run())
+                for poll in self._polls:
+                    group.create_task(poll.run())
         finally:
             await self._client.close()
+
+    async def finish(self) -> None:
+        """Take no more connections, answer what peers have begun to ask, and end the exchanges in flight.
+
+        Returns:
+            when all that is done, or after `FINISH_S`. `run` goes on until it is cancelled.
+        """
+        self._finishing.set()
+        for lane in self._lanes.values():
+            lane.finish()
+        if self._carrying:
+            await asyncio.wait(self._carrying, timeout=FINISH_S)
 
     async def _contact(self, origin: Origin) -> None:
         self._lanes[origin.node].contact()
         await self._contacts.seen(origin.node)
 
     def _suspect(self, node: str) -> None:
-        self._pulses[node].soon()
+        if node in self._pulses:  # one that cannot be reached says itself how far it is, whenever it asks for mail
+            self._pulses[node].soon()
+
+    async def _hand_out(self, origin: Origin, pull: Pull) -> Batch | None:
+        lane = self._lanes[origin.node]
+        # Without proof of who asks, mail is only given to whom the config says that it fetches it: it would else be gone.
+        # The lane was told of the contact, and pushes what there is.
+        return await lane.hand_out(pull) if origin.verified or lane.peer.pull else None
 
     async def _listen(self, listening: Listening) -> None:
         """Serve HTTP. An address that is not to be had is tried again and again: all else goes on meanwhile."""
         node = self._config.node
         said = None
-        while True:
+        paths = [route.path for route in self._gateway.app.routes if isinstance(route, Route)]
+        app = Traffic(self._gateway.app, paths, self._counts)
+        while not self._finishing.is_set():
             try:
-                door = _bind(node.bind, node.port)
-            except OSError as error:
-                why = f"{node.bind}:{node.port}: {error.strerror}"
+                door, tls = bind(node.bind, node.port), server_context(self._config)
+            except (OSError, ssl.SSLError) as error:
+                why = f"{node.bind}:{node.port}: {error.strerror or error}"
                 if why != said:
                     log.warning("cannot listen on %s", why)
                     listening(None, f"cannot listen on {why}")
                 said = why
-                await asyncio.sleep(_BIND_AGAIN_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._finishing.wait(), _BIND_AGAIN_S)
                 continue
             listening(f"{node.bind}:{node.port}", None)
             with door:
-                await _serve(self._gateway, door)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    door = socket.socket(family, kind, protocol)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(address)
-        door.listen(128)
-    except OSError:
-        door.close()
-        raise
-    door.setblocking(False)
-    return door
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without a hold on the process's signals: the gateway stops it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _serve(gateway: Gateway, door: socket.socket) -> None:
-    server = _Server(
-        uvicorn.Config(
-            gateway.app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=3,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[door]))
-    try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await serving
-        raise
+                await serve(app, door, tls, self._finishing)

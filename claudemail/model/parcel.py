@@ -23,6 +23,12 @@ Have = Annotated[int, Field(ge=0, lt=MAX_SEQ)]
 """How far a lane has come in; 0: nothing yet."""
 
 
+MOST_EPOCHS = 8
+Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Lane = Annotated[dict[Epoch, Have], Field(max_length=MOST_EPOCHS)]
+"""How far a lane has come in: the latest epochs, and the number in each."""
+
+
 class ParcelKind(StrEnum):
     """What is in a parcel."""
 
@@ -57,7 +63,7 @@ class Parcel(Value):
 class Batch(Value):
     """Parcels in lane order, all of one epoch."""
 
-    epoch: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    epoch: Epoch
     parcels: Annotated[list[Parcel], Field(min_length=1, max_length=MAX_BATCH)]
 
     @model_validator(mode="after")
@@ -97,6 +103,41 @@ class Setback(Value):
 
     error: LaneError
     have: Have
+
+
+MAX_WAIT_MS = 30_000
+
+
+class Outcome(Value):
+    """What became of parcels that a node fetched."""
+
+    epoch: Epoch
+    last: Seq
+    """The number of the last of them."""
+    answer: Answer | None = None
+    setback: Setback | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.answer is None) == (self.setback is None):
+            raise ValueError("either an answer or a setback is due")
+        return self
+
+
+class Pull(Value):
+    """A node asks a peer for its parcels, and says what became of those that it got the last time."""
+
+    outcome: Outcome | None = None
+    lane: Lane | None = None
+    """How far this node has the peer's lane. None: it does not say."""
+    wait_ms: Annotated[int, Field(ge=0, le=MAX_WAIT_MS)] = 0
+    """How long the peer may wait for a parcel before it answers that there is none."""
+
+
+class Handout(Value):
+    """The answer to a pull: parcels, or None when there are none."""
+
+    batch: Batch | None
 
 
 class Problem(Value):

@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from claudemail.model.brief import Line, Millis, Name
+from claudemail.model.parcel import Lane
 from claudemail.model.value import Value
-
-MOST_EPOCHS = 8
 
 
 class Liveness(StrEnum):
@@ -56,8 +55,8 @@ class Heartbeat(Value):
     version: Annotated[Line, Field(max_length=40)]
     at: Millis
     roster: Annotated[list[Presence], Field(max_length=2_000)]
-    lane: Annotated[dict[str, Annotated[int, Field(ge=0, lt=2**53)]], Field(max_length=MOST_EPOCHS)] | None = None
-    """How far it has the lane of the peer it speaks to: the latest epochs, and the number in each. None: it does not say."""
+    lane: Lane | None = None
+    """How far it has the lane of the peer it speaks to. None: it does not say."""
     actions: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     """What stands for all changes of actions that it knows of; the same on nodes that know the same."""
 

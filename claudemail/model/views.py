@@ -290,6 +290,21 @@ class LaneView(View):
     rtt_ms: float | None
     verified: bool
     """Whether its public key is known here, so that its signatures are checked."""
+    pull: bool = False
+    """Whether it cannot be reached, and fetches its mail."""
+
+
+class RetryView(View):
+    """What is tried again."""
+
+    nodes: list[str]
+    """The nodes that are tried now."""
+    waiting: int
+    """How many parcels wait for them."""
+    revived: int
+    """How many dead letters are among those again."""
+    dead: int
+    """How many dead letters are left."""
 
 
 class DeadLetter(View):
@@ -330,6 +345,8 @@ class StatusView(View):
     listening: str | None
     """The address it listens on for peers; None: it does not."""
     listen_error: str | None
+    pull: bool
+    """Whether this node cannot be reached, and fetches its mail."""
     lanes: list[LaneView]
     dead_letters: list[DeadLetter]
     disk_free: int
@@ -338,6 +355,29 @@ class StatusView(View):
     sqlite: str
     allow_unsigned: bool
     warnings: list[str]
+
+
+class GatewayState(View):
+    """This node's gateway: whether it runs, and how."""
+
+    node: str
+    running: bool
+    answers: bool
+    """Whether it says that it is well when it is asked."""
+    pid: int | None
+    since: int | None
+    """When it began; Unix milliseconds."""
+    mode: str | None
+    """`run`: a person or a service manager runs it; `on-demand`: it was started because somebody needed it."""
+    service: str | None
+    """The service that it is, or that is installed for this node."""
+    listening: str | None
+    listen_error: str | None
+    version: str | None
+    sessions: int | None
+    """How many are attached; None: it does not say."""
+    socket: str
+    log: str
 
 
 class NodeView(View):

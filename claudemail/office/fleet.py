@@ -14,6 +14,7 @@ from claudemail.running import read_notice
 from claudemail.store import actions, briefs, entries, outbox, stars, unmirrored
 
 _MOST_DEAD = 20
+_NO_WAY = "Neither of the two nodes can be reached (pull in the config), so no mail passes between them."
 
 
 async def roster(desk: Desk) -> RosterView:
@@ -73,12 +74,13 @@ async def status(desk: Desk) -> StatusView:
                     dead=buried.get(node.id, 0),
                     liveness=liveness(state.heard_at, now, config.heartbeat_interval_ms),
                     heard_at=state.heard_at,
-                    error=state.error,
+                    error=_NO_WAY if config.node.pull and node.pull else state.error,
                     retry_at=state.retry_at,
                     version=state.version,
                     skew_ms=state.skew_ms,
                     rtt_ms=state.rtt_ms,
                     verified=node.public_key is not None,
+                    pull=node.pull,
                 )
             )
         return StatusView(
@@ -96,6 +98,7 @@ async def status(desk: Desk) -> StatusView:
             gateway_pid=notice.pid if notice else None,
             listening=notice.listening if notice else None,
             listen_error=notice.listen_error if notice else None,
+            pull=config.node.pull,
             lanes=lanes,
             dead_letters=outbox.dead(connection, _MOST_DEAD),
             disk_free=_free(config.state_dir),

@@ -176,6 +176,7 @@ def standing_still(config: Config) -> Iterator[None]:
         notice = running.read_notice(config.state_dir)
         who = f" (PID {notice.pid})" if notice else ""
         raise GatewayRunning(f"The gateway of {config.node_id} is running{who}.")
+    running.write_notice(config.state_dir, running.Notice(os.getpid(), running.KEPT_DOWN, None, None))
     try:
         yield
     finally:

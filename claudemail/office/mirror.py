@@ -30,10 +30,12 @@ _MOST_CHANGES = 500
 
 
 class Page(NamedTuple):
-    """A file of the mirror: where it is below the mailbox folder, and its text."""
+    """A file of the mirror: where it is below the mailbox folder, and what is in it."""
 
     path: Path
-    text: str
+    brief: Brief
+    kept: dict[str, str]
+    """What the node knows of the brief, beside what its sender wrote."""
 
 
 async def write_some(desk: Desk) -> int:
@@ -124,7 +126,7 @@ def order_of(path: Path) -> tuple[str, str, str, int]:
 def _page(folder: Path, row: sqlite3.Row, brief: Brief, kept: dict[str, str]) -> Page:
     moment = datetime.fromtimestamp(row["accepted_at"] / 1000, UTC)
     name = f"{moment:%d-%H%M%S}-{row['number']}-{row['ref']}.md"
-    return Page(folder / f"{moment:%Y-%m}" / name, document.format(brief, kept))
+    return Page(folder / f"{moment:%Y-%m}" / name, brief, kept)
 
 
 def _write(folder: Path, pages: list[Page]) -> None:
@@ -135,7 +137,7 @@ def _write(folder: Path, pages: list[Page]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(page.text)
+                file.write(document.format(page.brief, page.kept))
             draft.replace(path)
         except OSError as error:
             raise MirrorError(f"The file {path} cannot be written: {error.strerror}.") from error

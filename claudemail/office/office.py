@@ -25,6 +25,7 @@ from claudemail.model.views import (
     DigestView,
     InboxPage,
     MyActions,
+    RetryView,
     RosterView,
     SearchPage,
     SendResult,
@@ -34,7 +35,7 @@ from claudemail.model.views import (
     WaitEnd,
     WaitingView,
 )
-from claudemail.office import actions, cleaning, examining, fleet, reading, searching, sending, waiting
+from claudemail.office import actions, cleaning, examining, fleet, reading, retrying, searching, sending, waiting
 from claudemail.office import party as parties
 from claudemail.office.actions import ActionUpdate, NewAction, Wanted
 from claudemail.office.cleaning import DAYS as CLEAN_DAYS
@@ -355,9 +356,17 @@ class Office:
         """Return what in the fleet wants attention: see `examining.checkup`."""
         return await examining.checkup(self._desk)
 
+    async def retry(self, what: str | None = None, *, dead: bool = False) -> RetryView:
+        """Have a node, or all, tried at once, and dead letters of a node, a brief, or all, sent again. See `retrying.retry`."""
+        return await retrying.retry(self._desk, what, dead=dead)
+
     async def status(self) -> StatusView:
         """Return the state of this node."""
         return await fleet.status(self._desk)
+
+    def commits(self) -> tuple[int, int]:
+        """Return how many transactions on mail this process has committed, and how many failed."""
+        return self._desk.mail.commits, self._desk.mail.failures
 
     async def roster(self) -> RosterView:
         """Return everyone in the fleet, as far as this node knows."""

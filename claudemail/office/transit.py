@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from claudemail import __version__
-from claudemail.errors import ClaudeMailError, PeerRefused
-from claudemail.model.brief import MAX_CANONICAL, SIGNED_AS, Brief, Name, canonical, check_size, invalid
-from claudemail.model.parcel import Answer, Batch, LaneError, Origin, Parcel, ParcelKind, Refusal, Setback
+from claudemail.errors import ClaudeMailError, PeerRefused, QuotaReached
+from claudemail.model.brief import MAX_CANONICAL, SIGNED_AS, Brief, Name, Sender, canonical, check_size, invalid
+from claudemail.model.parcel import (
+    MAX_BATCH,
+    MOST_EPOCHS,
+    Answer,
+    Batch,
+    LaneError,
+    Origin,
+    Parcel,
+    ParcelKind,
+    Pull,
+    Refusal,
+    Setback,
+)
 from claudemail.model.receipt import DeliveryState, Receipt
-from claudemail.model.roster import MOST_EPOCHS, Heartbeat, PeerState
+from claudemail.model.roster import Heartbeat, PeerState
 from claudemail.model.value import LATER
 from claudemail.office import replication
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory
 from claudemail.office.reading import send_receipts
 from claudemail.store import action_changes, actions, briefs, entries, inbound, outbox, recipients, registry
+from claudemail.store.filesystem import refuse_nearly_full
 
+log = logging.getLogger(__name__)
 _RECEIPTS = TypeAdapter(list[Receipt], config=LATER)
 _MOST_NAMES = 512
 _NAMES = TypeAdapter(Annotated[list[Name], Field(max_length=_MOST_NAMES)], config=LATER)
 _SIGNATURE = TypeAdapter(Annotated[str, Field(pattern="^[A-Za-z0-9+/=]{1,200}$")], config=LATER)
 _MOST_PRESENCES = 2_000
+_ASK_AGAIN_S = 600
 _PART = 16
 
 
@@ -50,6 +68,10 @@ class Transit:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._keys = {node.id: node.public_key for node in desk.config.nodes}
+        self._accepted = {
+            node.id: None if node.accept_from is None else {name.lower() for name in node.accept_from}
+            for node in desk.config.nodes
+        }
         self._apart = replication.Apart()
 
     async def take_in(self, origin: Origin, batch: Batch) -> Answer | Setback:
@@ -57,8 +79,10 @@ class Transit:
 
         Raises:
             PeerRefused: a brief claims to be from another node than the one that signed the request.
+            QuotaReached: the peer has brought as much as it may in a day.
             StoreError: nothing was taken.
         """
+        refuse_nearly_full(Path(self._desk.config.state_dir))
         examined = await self._examine_all(origin, batch.parcels)
         peers = await self._desk.peers()
         return await self._desk.mail.write(lambda connection: self._commit(connection, origin, batch, examined, peers))
@@ -77,12 +101,14 @@ class Transit:
         directory = self._desk.directory_in(connection, peers)
         now = self._desk.wall()
         refused: list[Refusal] = []
+        brought = 0
         for item in examined:
             parcel = item.parcel
             before = inbound.known(connection, parcel.id, origin.node)
             if before is None and parcel.seq <= have:
                 return Setback(error=LaneError.CONFLICT, have=have)
             if before is None:
+                brought += len(item.canonical) + sum(len(one.canonical) for one in item.changes)
                 refusal = item.refusal or self._put(connection, origin, item, directory, now)
                 code, reason = (refusal.code, refusal.reason) if refusal else (None, None)
                 inbound.note(connection, parcel.id, origin.node, now, refused=code, reason=reason)
@@ -92,9 +118,21 @@ class Transit:
                 refusal = None
             if refusal is not None:
                 refused.append(refusal)
+        if brought:
+            self._count(connection, origin.node, brought, now)
         last = max(have, batch.parcels[-1].seq)
         inbound.advance(connection, origin.node, batch.epoch, last, now)
         return Answer(have=last, refused=refused)
+
+    def _count(self, connection: sqlite3.Connection, node: str, brought: int, now: int) -> None:
+        """Count what a peer brings; raise QuotaReached, and so take nothing, if that is more than it may."""
+        most = self._desk.config.peer_quota_mb
+        if inbound.brought_today(connection, node, brought, now) > most * 1024 * 1024:
+            here = self._desk.config.node_id
+            raise QuotaReached(
+                f"{here} takes at most {most} MiB of mail a day from {node} (peer_quota_mb in its config).",
+                _ASK_AGAIN_S,
+            )
 
     def _put(
         self, connection: sqlite3.Connection, origin: Origin, item: _Examined, directory: Directory, now: int
@@ -170,6 +208,10 @@ class Transit:
         assert isinstance(fields, dict)
         if brief.sender.node != origin.node:
             raise PeerRefused(f"{origin.node} sent a brief that claims to be from {brief.sender.node}.")
+        if not self._is_accepted(origin.node, brief.sender):
+            here = self._desk.config.node_id
+            reason = f"{here} takes no mail from {brief.sender.name} of {origin.node} (accept_from in its config)."
+            return _Examined(parcel, refusal=_refuse(parcel, "not_accepted", reason))
         names = _NAMES.validate_python(parcel.body.get("for"))
         check_size(brief.title, brief.body, brief.actions, brief.labels)
         text = canonical(fields)
@@ -185,34 +227,51 @@ class Transit:
                 return _Examined(parcel, refusal=_refuse(parcel, "bad_signature", reason))
         return _Examined(parcel, brief, text, signature, key is not None and origin.verified, tuple(names))
 
-    async def next_batch(self, peer: str) -> Batch | None:
-        """Return what is to go to a peer next, or None."""
-        return await self._desk.mail.read(lambda connection: outbox.batch(connection, peer))
+    def _is_accepted(self, node: str, sender: Sender) -> bool:
+        """Return whether mail of a sender on a node is taken here: by callsign, or by instance."""
+        accepted = self._accepted[node]
+        return accepted is None or not accepted.isdisjoint({sender.name.lower(), (sender.instance or "").lower()})
+
+    async def next_batch(self, peer: str, most: int = MAX_BATCH, after: int = 0) -> Batch | None:
+        """Return what is to go to a peer next, up to so many parcels, with numbers above `after`; or None."""
+        return await self._desk.mail.read(lambda connection: outbox.batch(connection, peer, most, after))
 
     async def acknowledged(self, peer: str, batch: Batch, answer: Answer) -> None:
         """Take in a peer's answer to a batch: it has this much, and refused that."""
-        now = self._desk.wall()
-        last = batch.parcels[-1].seq
-
-        def work(connection: sqlite3.Connection) -> None:
-            # Only what was in the batch: numbers beyond it may stand for other parcels there than here.
-            outbox.acknowledge(connection, peer, batch.epoch, min(answer.have, last), answer.refused, now)
-            if answer.have > last:
-                # It has more than we know to have sent: this database was set back, and would give numbers out twice.
-                outbox.new_epoch(connection, peer)
-
-        await self._desk.mail.write(work)
+        now, last = self._desk.wall(), batch.parcels[-1].seq
+        await self._desk.mail.write(lambda connection: _acknowledge(connection, peer, batch.epoch, last, answer, now))
 
     async def set_back(self, peer: str, epoch: str, setback: Setback) -> None:
         """Take in a peer's answer that it could not take a batch: serve it again, or start a new epoch."""
+        await self._desk.mail.write(lambda connection: _set_back(connection, peer, epoch, setback))
 
-        def work(connection: sqlite3.Connection) -> None:
-            if setback.error is LaneError.GAP:
-                outbox.rearm(connection, peer, epoch, setback.have)
-            else:
-                outbox.new_epoch(connection, peer)
+    async def fetched(self, peer: str, pull: Pull) -> None:
+        """Take in what a peer that fetches its parcels says of the last ones, and of all before.
 
-        await self._desk.mail.write(work)
+        It says how far it is at the moment at which it asks, and it asks for one thing at a time: where that is less than it
+        acknowledged, it was set back, and is served again.
+        """
+        now, outcome, lane = self._desk.wall(), pull.outcome, pull.lane
+        if outcome is not None:
+
+            def work(connection: sqlite3.Connection) -> None:
+                if outcome.answer is not None:
+                    _acknowledge(connection, peer, outcome.epoch, outcome.last, outcome.answer, now)
+                if outcome.setback is not None:
+                    _set_back(connection, peer, outcome.epoch, outcome.setback)
+
+            await self._desk.mail.write(work)
+        if lane is None:
+            return
+        before = now + 1
+        if await self._desk.mail.read(lambda connection: outbox.lost(connection, peer, lane, before)) is not None:
+            log.warning("%s has lost mail that it had: serving it again", peer)
+            await self._desk.mail.write(lambda connection: _serve_again(connection, peer, lane, before))
+
+    async def give_up(self, peer: str, epoch: str, seq: int, code: str, reason: str) -> None:
+        """Put a parcel that a peer can never take into dead letters, and go on with the next."""
+        now = self._desk.wall()
+        await self._desk.mail.write(lambda connection: outbox.give_up(connection, peer, epoch, seq, code, reason, now))
 
     async def contact(self, peer: str) -> None:
         """Note that a peer was in contact."""
@@ -253,6 +312,14 @@ class Transit:
             now = self._desk.wall()
             await self._desk.mail.write(lambda connection: replication.ask(connection, peer, now))
 
+    async def progress(self, peer: str) -> dict[str, int]:
+        """Return how far this node has a peer's lane: its latest epochs, and the number in each."""
+        return await self._desk.mail.read(lambda connection: inbound.progress(connection, peer, MOST_EPOCHS))
+
+    async def retry_asked(self, peer: str) -> int:
+        """Return how often somebody has asked for a peer to be tried at once."""
+        return await self._desk.mail.read(lambda connection: outbox.retry_asked(connection, peer))
+
     async def has_lost(self, peer: str, beat: Heartbeat, before: int) -> bool:
         """Return whether a peer's heartbeat says that it has less than it acknowledged before that time."""
         lane = beat.lane
@@ -262,18 +329,34 @@ class Transit:
 
     async def serve_again(self, peer: str, beat: Heartbeat, before: int) -> None:
         """Send again what a peer lacks of what it acknowledged before that time, as after a restore from a backup."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            lost = outbox.lost(connection, peer, beat.lane or {}, before)
-            if lost is not None:
-                outbox.rearm(connection, peer, *lost)
-
-        await self._desk.mail.write(work)
+        lane = beat.lane or {}
+        await self._desk.mail.write(lambda connection: _serve_again(connection, peer, lane, before))
 
     async def expire(self, elapsed_ms: int) -> None:
         """Send what waited too long to dead letters; `elapsed_ms` have gone by, without the clock, since the last call."""
         now = self._desk.wall()
         await self._desk.mail.write(lambda connection: outbox.expire(connection, elapsed_ms, now))
+
+
+def _acknowledge(connection: sqlite3.Connection, peer: str, epoch: str, last: int, answer: Answer, now: int) -> None:
+    # Only what was in the batch: numbers beyond it may stand for other parcels there than here.
+    outbox.acknowledge(connection, peer, epoch, min(answer.have, last), answer.refused, now)
+    if answer.have > last:
+        # It has more than we know to have sent: this database was set back, and would give numbers out twice.
+        outbox.new_epoch(connection, peer)
+
+
+def _set_back(connection: sqlite3.Connection, peer: str, epoch: str, setback: Setback) -> None:
+    if setback.error is LaneError.GAP:
+        outbox.rearm(connection, peer, epoch, setback.have)
+    else:
+        outbox.new_epoch(connection, peer)
+
+
+def _serve_again(connection: sqlite3.Connection, peer: str, lane: Mapping[str, int], before: int) -> None:
+    lost = outbox.lost(connection, peer, lane, before)
+    if lost is not None:
+        outbox.rearm(connection, peer, *lost)
 
 
 def _signatures(parcel: Parcel) -> int:

@@ -122,6 +122,10 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
         self._closed = False
         self._file: tuple[int, int] | None = None
+        self.commits = 0
+        """Transactions that this process has committed here."""
+        self.failures = 0
+        """Transactions that it could not."""
         self._marked = -1
         self._mark = Mark(path) if schema.progress else None
         self._users = os.open(users_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -248,8 +252,10 @@ class Database:
             try:
                 thread = await self._write_thread()
                 outcomes = await thread.call(partial(self._commit, works=works))
+                self.commits += 1
             except Exception as error:  # noqa: BLE001 - each waiting caller is told
                 outcomes = [error] * len(group)
+                self.failures += 1
             for (_, future), outcome in zip(group, outcomes, strict=True):
                 if future.cancelled():
                     continue

@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from claudemail.errors import StoreError
+from claudemail.errors import StoreError, StoreFull
 
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs"}
 _MOUNTS = Path("/proc/self/mountinfo")
+_RESERVE_BYTES, _RESERVE_PART = 32 * 1024 * 1024, 50
+"""The last so many bytes, or the fiftieth part of a smaller disk, are left to this node's own."""
+
+
+def refuse_nearly_full(folder: Path) -> None:
+    """Raise StoreFull if there is hardly room: what peers bring waits at theirs, and people here can still work."""
+    room = os.statvfs(folder)
+    if room.f_bavail * room.f_frsize < min(_RESERVE_BYTES, room.f_blocks * room.f_frsize // _RESERVE_PART):
+        raise StoreFull(f"The disk that holds {folder} is nearly full.")
 
 
 def refuse_network_filesystem(folder: Path) -> None:

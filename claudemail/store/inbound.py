@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+_DAY_MS = 86_400_000
+
 
 class Known(NamedTuple):
     """A parcel that came before: taken in, or refused with a code and a reason."""
@@ -34,6 +36,16 @@ def advance(connection: sqlite3.Connection, origin: str, epoch: str, seq: int, n
         " ON CONFLICT DO UPDATE SET have = max(have, excluded.have), at = excluded.at",
         (origin, epoch, seq, now),
     )
+
+
+def brought_today(connection: sqlite3.Connection, origin: str, size: int, now: int) -> int:
+    """Count bytes that a peer brings; return how many it has brought in this day, with these."""
+    key, day = f"brought:{origin}", str(now // _DAY_MS)
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    counted_on, _, before = row["value"].partition(" ") if row else ("", "", "0")
+    total = size + (int(before) if counted_on == day else 0)
+    connection.execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (key, f"{day} {total}"))
+    return total
 
 
 def known(connection: sqlite3.Connection, id: str, origin: str) -> Known | None:

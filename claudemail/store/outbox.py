@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from claudemail.model.ids import new_id
 from claudemail.model.parcel import MAX_BATCH, MAX_BATCH_BYTES, Batch, Parcel, ParcelKind, Refusal
 from claudemail.model.receipt import Receipt
 from claudemail.model.views import DeadLetter
@@ -20,6 +21,8 @@ It is counted in service time: what the gateway has seen go by. A clock that is 
 """
 _SERVICE = "(SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'service_ms'), 0))"
 EXPIRED = "expired"
+_NO_LANE = "none"
+"""The epoch of dead letters whose place in the lane another parcel has."""
 _NO_CHANGES = json.dumps({"changes": []})
 _WAITING = "INDEXED BY outbox_waiting"
 """Left to itself, SQLite walks the primary key through all of the sent log, to find what waits at its end."""
@@ -46,15 +49,15 @@ def enqueue(
     _enqueue(connection, peer, id, kind, len(text), now, body=text)
 
 
-def batch(connection: sqlite3.Connection, peer: str) -> Batch | None:
-    """Return the next parcels for a peer, or None when nothing waits."""
+def batch(connection: sqlite3.Connection, peer: str, most: int = MAX_BATCH, after: int = 0) -> Batch | None:
+    """Return the next parcels for a peer, up to so many, with numbers above `after`; None when there are none."""
     lane = connection.execute("SELECT epoch FROM lanes WHERE peer = ?", (peer,)).fetchone()
     if lane is None:
         return None
     rows = connection.execute(
         f"SELECT o.*, b.canonical, b.signature FROM outbox o {_WAITING} LEFT JOIN briefs b ON b.number = o.brief"
-        " WHERE o.peer = ? AND o.done_at IS NULL AND o.epoch = ? ORDER BY o.seq LIMIT ?",
-        (peer, lane["epoch"], MAX_BATCH),
+        " WHERE o.peer = ? AND o.seq > ? AND o.done_at IS NULL AND o.epoch = ? ORDER BY o.seq LIMIT ?",
+        (peer, after, lane["epoch"], min(most, MAX_BATCH)),
     )
     parcels: list[Parcel] = []
     size = 0
@@ -71,7 +74,7 @@ def acknowledge(
 ) -> None:
     """Note that a peer has the lane up to `have` durably, but for what it refused for good."""
     for refusal in refused:
-        _bury(connection, peer, epoch, refusal.seq, refusal.code, refusal.reason, now)
+        bury(connection, peer, epoch, refusal.seq, refusal.code, refusal.reason, now)
     # Of an answer about the past the sent log keeps the place only: a peer that was set back asks again.
     rows = connection.execute(
         f"UPDATE outbox {_WAITING} SET done_at = ?1, service = {_SERVICE}, body = iif(kind = ?5, ?6, body)"
@@ -81,6 +84,34 @@ def acknowledge(
     for row in rows:
         if row["brief"] is not None:
             recipients.delivered(connection, row["brief"], peer, now)
+
+
+def bury(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int) -> None:
+    """Put a parcel into dead letters, with why it was given up. The lane has a hole then, unless the peer knows of it."""
+    rows = connection.execute(
+        "UPDATE outbox SET done_at = ?, dead_code = ?, reason = ? WHERE peer = ? AND epoch = ? AND seq = ?"
+        " AND done_at IS NULL RETURNING brief",
+        (now, code, reason, peer, epoch, seq),
+    ).fetchall()
+    for row in rows:
+        if row["brief"] is not None:
+            recipients.failed(connection, row["brief"], peer, reason, now)
+
+
+def give_up(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int) -> None:
+    """Put a parcel into dead letters that its peer has never taken, and an empty one in its place: the lane has no hole."""
+    bury(connection, peer, epoch, seq, code, reason, now)
+    moved = connection.execute(
+        "UPDATE outbox SET epoch = ?, seq = rowid WHERE peer = ? AND epoch = ? AND seq = ? AND dead_code IS NOT NULL",
+        (_NO_LANE, peer, epoch, seq),
+    )
+    if moved.rowcount:
+        body = json.dumps({"receipts": []})
+        connection.execute(
+            "INSERT INTO outbox (peer, epoch, seq, id, kind, body, bytes, at, service)"
+            f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, {_SERVICE})",
+            (peer, epoch, seq, new_id(now), ParcelKind.RECEIPTS, body, len(body), now),
+        )
 
 
 def has_waiting(connection: sqlite3.Connection, peer: str, kind: ParcelKind) -> bool:
@@ -163,7 +194,7 @@ def expire(connection: sqlite3.Connection, elapsed_ms: int, now: int) -> None:
     ).fetchall()
     for row in late:
         reason = f"{row['peer']} could not be reached for {RETENTION_DAYS} days."
-        _bury(connection, row["peer"], row["epoch"], row["seq"], EXPIRED, reason, now)
+        bury(connection, row["peer"], row["epoch"], row["seq"], EXPIRED, reason, now)
     for peer in {row["peer"] for row in late}:
         new_epoch(connection, peer)  # the receiver would wait for the numbers that are gone
     connection.execute("DELETE FROM outbox WHERE service < ? AND done_at IS NOT NULL AND dead_code IS NULL", (edge,))
@@ -182,6 +213,40 @@ def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
         ).fetchone()
         found[row["peer"]] = (row["n"], at)
     return found
+
+
+def revive(connection: sqlite3.Connection, now: int, *, peer: str | None = None, brief: int | None = None) -> int:
+    """Put dead letters (of a peer, of a brief; of all) at the end of their lanes; return how many.
+
+    Each is a new parcel there: a peer that refused the old one would only say so again.
+    """
+    rows = connection.execute(
+        "SELECT rowid, peer, brief FROM outbox WHERE dead_code IS NOT NULL AND (?1 IS NULL OR peer = ?1)"
+        " AND (?2 IS NULL OR brief = ?2) ORDER BY rowid",
+        (peer, brief),
+    ).fetchall()
+    for row in rows:
+        epoch, seq = _next_place(connection, row["peer"])
+        connection.execute(
+            "INSERT INTO outbox (peer, epoch, seq, id, kind, brief, names, body, bytes, at, service)"
+            f" SELECT peer, ?, ?, ?, kind, brief, names, body, bytes, at, {_SERVICE} FROM outbox WHERE rowid = ?",
+            (epoch, seq, new_id(now), row["rowid"]),
+        )
+        connection.execute("DELETE FROM outbox WHERE rowid = ?", (row["rowid"],))
+        if row["brief"] is not None:
+            recipients.queued_again(connection, row["brief"], row["peer"])
+    return len(rows)
+
+
+def ask_retry(connection: sqlite3.Connection, peer: str) -> None:
+    """Have a peer tried at once, if anything waits for it."""
+    connection.execute("UPDATE lanes SET retries = retries + 1 WHERE peer = ?", (peer,))
+
+
+def retry_asked(connection: sqlite3.Connection, peer: str) -> int:
+    """Return how often somebody has asked for a peer to be tried at once."""
+    row = connection.execute("SELECT retries FROM lanes WHERE peer = ?", (peer,)).fetchone()
+    return 0 if row is None else row["retries"]
 
 
 def dead(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
@@ -223,16 +288,22 @@ def _enqueue(
     names: str | None = None,
     body: str | None = None,
 ) -> None:
-    lane = connection.execute(
+    epoch, seq = _next_place(connection, peer)
+    connection.execute(
+        "INSERT INTO outbox (peer, epoch, seq, id, kind, brief, names, body, bytes, at, service)"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_SERVICE})",
+        (peer, epoch, seq, id, kind, brief, names, body, size, now),
+    )
+
+
+def _next_place(connection: sqlite3.Connection, peer: str) -> tuple[str, int]:
+    """Take the next place in a peer's lane; return its epoch and number."""
+    row = connection.execute(
         "INSERT INTO lanes (peer, epoch, next_seq) VALUES (?, ?, 2)"
         " ON CONFLICT DO UPDATE SET next_seq = next_seq + 1 RETURNING epoch, next_seq - 1 AS seq",
         (peer, os.urandom(8).hex()),
     ).fetchone()
-    connection.execute(
-        "INSERT INTO outbox (peer, epoch, seq, id, kind, brief, names, body, bytes, at, service)"
-        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_SERVICE})",
-        (peer, lane["epoch"], lane["seq"], id, kind, brief, names, body, size, now),
-    )
+    return row["epoch"], row["seq"]
 
 
 def _body(row: sqlite3.Row) -> dict[str, object]:
@@ -244,14 +315,3 @@ def _body(row: sqlite3.Row) -> dict[str, object]:
         "signature": row["signature"],
         "for": json.loads(row["names"]),
     }
-
-
-def _bury(connection: sqlite3.Connection, peer: str, epoch: str, seq: int, code: str, reason: str, now: int) -> None:
-    rows = connection.execute(
-        "UPDATE outbox SET done_at = ?, dead_code = ?, reason = ? WHERE peer = ? AND epoch = ? AND seq = ?"
-        " AND done_at IS NULL RETURNING brief",
-        (now, code, reason, peer, epoch, seq),
-    ).fetchall()
-    for row in rows:
-        if row["brief"] is not None:
-            recipients.failed(connection, row["brief"], peer, reason, now)

@@ -33,6 +33,14 @@ def failed(connection: sqlite3.Connection, number: int, node: str, reason: str, 
     )
 
 
+def queued_again(connection: sqlite3.Connection, number: int, node: str) -> None:
+    """Note that a brief that was given up on its way to a node is on its way again."""
+    connection.execute(
+        "UPDATE recipients SET failed_at = NULL, reason = NULL WHERE brief = ? AND node = ? AND delivered_at IS NULL",
+        (number, node),
+    )
+
+
 def receipt(connection: sqlite3.Connection, node: str, receipt: Receipt) -> None:
     """Take in a receipt from a node. The first time of each state stands, so any order and repetition ends the same."""
     which = "WHERE brief = (SELECT number FROM briefs WHERE id = ?) AND name = ? AND node = ?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -70,10 +71,11 @@ def instructions(party: Party) -> str:
 class _Session:
     """Answers the requests of one session."""
 
-    def __init__(self, office: Office, party: Party, answered: Answered) -> None:
+    def __init__(self, office: Office, party: Party, answered: Answered, stopping: asyncio.Event) -> None:
         self._office = office
         self._party = party
         self._answered = answered
+        self._stopping = stopping
 
     async def list_tools(
         self, _: ServerRequestContext[Any], __: types.PaginatedRequestParams | None
@@ -86,13 +88,13 @@ class _Session:
         tool = _BY_NAME.get(params.name)
         if tool is None:
             return _answer(f"There is no tool {params.name!r}. There are: {', '.join(_BY_NAME)}.", failed=True)
-        call = Call(self._office, self._party, report=context.session.report_progress)
+        call = Call(self._office, self._party, report=context.session.report_progress, stopping=self._stopping)
         try:
             text = await tool.call(call, params.arguments or {})
         except ClaudeMailError as error:
             return _answer(str(error), failed=True)
         except Exception:
-            log.exception("%s failed", tool.name)
+            log.exception("%s failed", tool.name, extra={"event": "tool_failed", "tool": tool.name})
             return _answer(
                 f"{tool.name} failed in a way nobody foresaw; the gateway's log has more. Nothing that was accepted is lost."
                 " Call again, or another way.",
@@ -143,9 +145,16 @@ class _Session:
             self._answered(context.request_id, call)
 
 
-def build(office: Office, party: Party, answered: Answered) -> Server[Any]:
-    """Return an MCP server that acts as `party`. `answered` is told of each answer that shows or tells of mail."""
-    session = _Session(office, party, answered)
+def build(office: Office, party: Party, answered: Answered, stopping: asyncio.Event) -> Server[Any]:
+    """Return an MCP server that acts as `party`.
+
+    Args:
+        office: this node's office.
+        party: who the session is.
+        answered: is told of each answer that shows or tells of mail.
+        stopping: is set when the gateway is to end: a call that only waits is given up then.
+    """
+    session = _Session(office, party, answered, stopping)
     server: Server[Any] = Server(
         "claudemail",
         version=__version__,

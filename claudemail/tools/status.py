@@ -52,6 +52,8 @@ def _listening(view: StatusView) -> str:
         return f"The gateway runs but cannot hear peers: {view.listen_error}"
     if view.listening:
         where = f"listening on {view.listening}"
+    elif view.pull:
+        where = "fetching mail from its peers"
     else:
         where = "about to listen" if view.lanes else "without a port: it has no peers"
     return f"The gateway runs (PID {view.gateway_pid}), {where}."

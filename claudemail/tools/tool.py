@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from claudemail.errors import InvalidInput
+from claudemail.errors import GatewayUnavailable, InvalidInput
 from claudemail.model.brief import invalid
 from claudemail.office import Office, Party
 
 A = TypeVar("A", bound="Arguments")
+T = TypeVar("T")
 
 
 Report = Callable[[float, float, str], Awaitable[None]]
@@ -33,6 +35,8 @@ class Call:
     party: Party
     report: Report | None = None
     """Tells the client how far a long call is; None: it has not asked to know."""
+    stopping: asyncio.Event | None = None
+    """Is set when the gateway is to end; None: it is not known to."""
     shown: list[int] = field(default_factory=list)
     """Numbers of briefs in the answer; they are marked read once the answer has reached the client, never before."""
     told: bool = False
@@ -41,6 +45,28 @@ class Call:
     def show(self, numbers: Sequence[int]) -> None:
         """Note that the answer shows these briefs to the session."""
         self.shown.extend(numbers)
+
+    async def unless_stopping(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what some work that only waits returns.
+
+        Raises:
+            GatewayUnavailable: the gateway is to end.
+        """
+        if self.stopping is None:
+            return await work
+        waiting, stopping = asyncio.create_task(work), asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                return waiting.result()
+            raise GatewayUnavailable(
+                "The ClaudeMail gateway of this node stopped while this waited.",
+                remedy="Nothing is lost. Call again: the next gateway answers.",
+            )
+        finally:
+            waiting.cancel()
+            stopping.cancel()
+            await asyncio.wait([waiting, stopping])
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ async def _wait(call: Call, wait_s: float, word: str | None) -> WaitEnd:
         if report is not None:
             await report(seconds, wait_s, f"no reply yet, {wait_s - seconds:.0f} s left")
 
-    return await call.office.wait(call.party, wait_s, word=word, tick=tick)
+    return await call.unless_stopping(call.office.wait(call.party, wait_s, word=word, tick=tick))
 
 
 def _said(end: WaitEnd, now: int) -> str:

@@ -197,6 +197,7 @@ class TestOutput:
         ("checkup", ["checkup", "--json"]),
         ("doctor", ["doctor", "--json"]),
         ("keys", ["keys", "--json"]),
+        ("gateway status", ["gateway", "status", "--json"]),
         ("console", ["console", "--json"]),
         ("rebuild files", ["rebuild", "files", "--json"]),
         ("error", ["read", "zzzz", "--json"]),

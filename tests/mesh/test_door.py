@@ -2,88 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from claudemail import __version__, running
-from claudemail.keys import NodeKey
-from claudemail.mesh import signing
-from claudemail.model.brief import SIGNED_AS, Brief, Draft, Sender, canonical
+from claudemail.model.brief import SIGNED_AS, Draft, canonical
 from claudemail.model.greeting import Greeting
-from claudemail.model.ids import code_of, new_id
+from claudemail.model.ids import new_id
 from claudemail.model.parcel import Answer
 from claudemail.model.roster import Heartbeat
 from claudemail.office import Office
 from claudemail.testing import Fleet, until
-
-
-class Knocker:
-    """Someone with server1's key who writes requests by hand to server2."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.key = NodeKey.load_or_create(fleet["server1"].folder)
-        self.config = fleet["server2"].config
-        self.epoch = "0" * 16
-        self.http = httpx.AsyncClient(base_url=self.config.node.url, trust_env=False)
-
-    async def post(self, body: bytes | dict[str, Any], path: str = "/v1/parcels", **headers: str) -> httpx.Response:
-        """Send a signed request; `headers` override."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        signed = signing.sign(
-            self.key, "server1", method="POST", path=path, body=data, destination="server2", now_s=int(time.time())
-        )
-        return await self.http.post(path, content=data, headers={**signed, **headers})
-
-    def parcel(
-        self, seq: int, *, names: tuple[str, ...] = ("charlie",), node: str = "server1", **fields: Any
-    ) -> dict[str, Any]:
-        """Return a parcel with a signed brief in it."""
-        now = int(time.time() * 1000)
-        id = new_id(now)
-        brief = Brief(
-            id=id, ref=code_of(id)[:4], stamp=f"{now:014d}-00000-{node}", at=now, sender=Sender(name="alpha", node=node),
-            to=["charlie"], title=fields.pop("title", "t"), body=fields.pop("body", "b"), thread=id,
-        )  # fmt: skip
-        content = {**brief.fields(), **fields}
-        signature = self.key.sign(SIGNED_AS + canonical(content).encode())
-        return {
-            "seq": seq,
-            "id": new_id(now),
-            "kind": "brief",
-            "body": {"brief": content, "signature": signature, "for": list(names)},
-        }
-
-    async def deliver(self, *parcels: dict[str, Any], epoch: str | None = None) -> httpx.Response:
-        """Send parcels in one batch."""
-        return await self.post({"epoch": epoch or self.epoch, "parcels": list(parcels)})
-
-
-@pytest.fixture
-async def knocker(fleet: Fleet) -> AsyncIterator[Knocker]:
-    """Server2 runs, and someone knocks."""
-    fleet["server2"].start()
-    knocker = Knocker(fleet)
-    async with knocker.http:
-        yield knocker
-
-
-@pytest.fixture
-async def there(fleet: Fleet, knocker: Knocker) -> AsyncIterator[Office]:
-    """The office of server2, opened beside its gateway."""
-    async with await Office.open(fleet["server2"].config) as office:
-        yield office
-
-
-async def titles(office: Office) -> list[str]:
-    """Return the titles in charlie's mailbox, oldest first."""
-    page = await office.inbox(["charlie"], limit=100)
-    return [row.title for row in reversed(page.rows)]
+from tests.mesh.conftest import Knocker, titles
 
 
 async def test_a_repeated_batch_is_taken_once(knocker: Knocker, there: Office) -> None:

@@ -6,30 +6,25 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from claudemail.keys import NodeKey
+from claudemail.mesh import signing
 from claudemail.mesh.backoff import BASE_S, CAP_S, Backoff
 from claudemail.model.brief import Draft
 from claudemail.model.receipt import DeliveryState
 from claudemail.office import Office
+from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
+from tests.mesh.conftest import impostor, reached
 
 Connect = Callable[..., Any]
-
-
-async def reached(office: Office, ref: str, state: DeliveryState) -> None:
-    """Return once the only recipient of a brief is at a state, woken by the office's own bell."""
-    rung = asyncio.Event()
-    unsubscribe = office.subscribe(rung.set)
-    async with asyncio.timeout(15):
-        while (await office.read(office.operator(), ref)).recipients[0].state is not state:
-            await rung.wait()
-            rung.clear()
-    unsubscribe()
 
 
 async def test_mail_that_another_process_accepts_goes_out_at_once(fleet: Fleet) -> None:
@@ -51,40 +46,6 @@ async def test_mail_accepted_while_no_gateway_runs_goes_out_when_one_does(fleet:
     async with await Office.open(fleet["server2"].config) as there:
         page = await there.inbox(["charlie"], limit=200)
         assert [row.title for row in reversed(page.rows)] == [str(number) for number in range(150)]
-
-
-@contextlib.asynccontextmanager
-async def impostor(member: Member, answer: Callable[[str], tuple[int, bytes]]) -> AsyncIterator[list[str]]:
-    """Answer at a node's address what `answer` makes of a path; yield the list of paths that were asked for."""
-    asked: list[str] = []
-    serving: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.add(task)
-        with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                length = next(
-                    int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")
-                )
-                await reader.readexactly(length)
-                path = head.split()[1]
-                asked.append(path)
-                status, body = answer(path)
-                writer.write(b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n" % (status, len(body)) + body)
-                await writer.drain()
-
-    node = member.config.node
-    server = await asyncio.start_server(serve, node.ip, node.port)
-    try:
-        yield asked
-    finally:
-        server.close()
-        for task in serving:
-            task.cancel()
-        await asyncio.wait(serving)
 
 
 @pytest.mark.parametrize(
@@ -253,3 +214,140 @@ def test_backoff_grows_to_its_cap_and_begins_anew() -> None:
     assert len(set(delays)) == len(delays)
     backoff.reset()
     assert backoff.next() <= BASE_S
+
+
+async def test_only_the_peer_itself_says_that_it_has_mail(three: Fleet) -> None:
+    """An answer that is not signed by the peer's key is nobody's: the mail waits, and status says why."""
+    async with (
+        impostor(three["server3"], lambda _: (200, b'{"have": 9}'), NodeKey.new()) as asked,
+        await Office.open(three["server1"].config) as office,
+    ):
+        stuck = await office.send(office.operator(), Draft(to=["charlie"], title="stuck"))
+        three["server1"].start()
+        rung = asyncio.Event()
+        office.subscribe(rung.set)
+        async with asyncio.timeout(15):
+            while asked.count("/v1/parcels") < 2 or (await office.status()).lanes[1].error is None:
+                await rung.wait()
+                rung.clear()
+        lane = (await office.status()).lanes[1]
+        assert lane.waiting == 1
+        assert "signature of the answer is not by the key of server3" in (lane.error or "")
+        assert (await office.read(office.operator(), stuck.ref)).recipients[0].state is DeliveryState.QUEUED
+
+
+class Small:
+    """A peer that takes nothing larger than so many bytes."""
+
+    def __init__(self, most: int, key: NodeKey) -> None:
+        self._most = most
+        self._key = key
+        self.taken: list[int] = []
+        self.refused: list[int] = []
+        self._have = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection."""
+        with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
+                given = next(line[11:] for line in head.split("\r\n") if line.lower().startswith("signature: "))
+                body = await reader.readexactly(int(fields["content-length"]))
+                status, answer = self._answer(head.split()[1], body)
+                signed = signing.sign_answer(
+                    self._key, "server2", status=status, body=answer, request=given, now_s=int(time.time())
+                )
+                lines = [f"HTTP/1.1 {status} X", f"content-length: {len(answer)}", *map(": ".join, signed.items())]
+                writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + answer)
+
+    def _answer(self, path: str, body: bytes) -> tuple[int, bytes]:
+        if path != "/v1/parcels":
+            return 503, b'{"error": "busy", "message": "later"}'
+        parcels = json.loads(body)["parcels"]
+        if len(body) > self._most:
+            self.refused.append(len(parcels))
+            return 413, b'{"error": "too_large", "message": "That is too much."}'
+        self.taken.append(len(parcels))
+        return 200, json.dumps({"have": parcels[-1]["seq"]}).encode()
+
+
+async def test_a_peer_that_takes_less_is_sent_less_and_what_never_fits_becomes_a_dead_letter(fleet: Fleet) -> None:
+    """On 413 batches are halved until they fit; one brief that is too large alone is given up, and the others go on."""
+    member = fleet["server2"]
+    small = Small(30_000, NodeKey.load_or_create(member.folder))
+    server = await asyncio.start_server(small.serve, member.config.node.ip, member.config.node.port)
+    async with server, await Office.open(fleet["server1"].config) as office:
+        for number in range(20):
+            await office.send(office.operator(), Draft(to=["charlie"], title=f"{number}", body="x" * 4_000))
+        huge = await office.send(office.operator(), Draft(to=["charlie"], title="huge", body="x" * 60_000))
+        last = await office.send(office.operator(), Draft(to=["charlie"], title="last"))
+        fleet["server1"].start()
+        await reached(office, last.ref, DeliveryState.DELIVERED)
+        view = await office.read(office.operator(), huge.ref)
+        assert view.recipients[0].state is DeliveryState.FAILED
+        assert "That is too much" in (view.recipients[0].reason or "")
+        status = await office.status()
+        assert [letter.ref for letter in status.dead_letters] == [huge.ref]
+        assert status.lanes[0].waiting == 0
+    assert max(small.taken) > 1
+    assert max(small.refused) > 1
+    assert sum(small.taken) == 22  # with the empty one in the place of the huge one
+    fleet["server1"].kill()
+
+
+async def test_mail_that_waits_or_was_refused_is_tried_again_when_somebody_asks(fleet: Fleet) -> None:
+    """`retry` sends dead letters again, as new ones, and has a peer tried that is not due for minutes."""
+    path = fleet["server2"].config_path
+    whole = path.read_text()
+    data = json.loads(whole)
+    data["instances"][-1]["callsigns"] = ["golf"]
+    path.write_text(json.dumps(data))
+    fleet.start()
+    async with await Office.open(fleet["server1"].config) as office:
+        sent = await office.send(office.operator(), Draft(to=["charlie"], title="early"))
+        await reached(office, sent.ref, DeliveryState.FAILED)
+        fleet["server2"].kill()
+        path.write_text(whole)
+        ran = await asyncio.to_thread(run, fleet["server1"], "retry", sent.ref)
+        assert "1 dead letter on the way again" in ran
+        assert (await office.read(office.operator(), sent.ref)).recipients[0].state is DeliveryState.QUEUED
+        fleet["server2"].start()
+        ran = await asyncio.to_thread(run, fleet["server1"], "retry", "server2")
+        await reached(office, sent.ref, DeliveryState.DELIVERED)
+        assert (await office.status()).dead_letters == []
+        ran = await asyncio.to_thread(run, fleet["server1"], "retry", "--all")
+        assert "Nothing waits for another node" in ran
+    async with await Office.open(fleet["server2"].config) as there:
+        assert [row.title for row in (await there.inbox(["charlie"])).rows] == ["early"]
+
+
+async def test_a_lane_that_waits_out_a_failure_is_woken_by_a_retry(fleet: Fleet) -> None:
+    """A peer that asks to be left alone for an hour is tried at once when a person asks for it."""
+    member = fleet["server2"]
+    calls = asyncio.Queue[str]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer), contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            calls.put_nowait(head.split()[1])
+            writer.write(b"HTTP/1.1 429 X\r\nretry-after: 3600\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            await writer.drain()
+
+    server = await asyncio.start_server(serve, member.config.node.ip, member.config.node.port)
+    async with server, await Office.open(fleet["server1"].config) as office:
+        await office.send(office.operator(), Draft(to=["charlie"], title="t"))
+        fleet["server1"].start()
+        async with asyncio.timeout(20):
+            while await calls.get() != "/v1/parcels":
+                pass
+            await asyncio.to_thread(run, fleet["server1"], "retry")
+            while await calls.get() != "/v1/parcels":
+                pass
+        fleet["server1"].kill()
+
+
+def run(member: Member, *arguments: str) -> str:
+    """Run a command on a node; return what it prints."""
+    command = own_command(*arguments)
+    return subprocess.run(command, env=member.environment, capture_output=True, text=True, check=True).stdout

@@ -128,7 +128,7 @@ def _receipt() -> Receipt:
         (lambda c: action_changes.history(c, 1),
          "SEARCH action_changes USING INDEX sqlite_autoindex_action_changes_1 (action=?)"),
         (lambda c: action_changes.since(c, 1, 9), "SEARCH action_changes USING INTEGER PRIMARY KEY (rowid>?)"),
-        (lambda c: outbox.batch(c, "server2"), "SEARCH o USING INDEX outbox_waiting (peer=?)"),
+        (lambda c: outbox.batch(c, "server2"), "SEARCH o USING INDEX outbox_waiting (peer=? AND seq>?)"),
         (lambda c: outbox.acknowledge(c, "server2", "0" * 16, 64, [], 1),
          "SEARCH outbox USING INDEX outbox_waiting (peer=? AND seq<?)"),
         (outbox.waiting, "SCAN outbox USING INDEX outbox_waiting"),

@@ -229,6 +229,11 @@ class TestMistakes:
             (["poll_interval_ms"], 1.5, "poll_interval_ms", "1.5"),
             (["heartbeat_interval_ms"], 0, "heartbeat_interval_ms", "0"),
             (["allow_unsigned"], "yes", "allow_unsigned", '"yes"'),
+            (["metrics_port"], 0, "metrics_port", "0"),
+            (["metrics_port"], 65_536, "metrics_port", "65536"),
+            (["metrics_port"], "9100", "metrics_port", '"9100"'),
+            (["metrics_port"], True, "metrics_port", "true"),
+            (["metrics_port"], 3301, "metrics_port", "3301"),
             (["node_id"], "server3", "node_id", '"server3"'),
             (["checkup"], [], "checkup", "[]"),
             (["checkup"], None, "checkup", "nothing"),
@@ -346,6 +351,11 @@ class TestTrust:
         seed["nodes"][1]["public_key"] = NodeKey.new().public
         assert not parse(seed).allow_unsigned
         assert parse({**seed, "allow_unsigned": True}).allow_unsigned
+
+    def test_metrics_port(self, seed: dict[str, Any]) -> None:
+        """Metrics are at a port only where the config has one."""
+        assert parse(seed).metrics_port is None
+        assert parse({**seed, "metrics_port": 9464}).metrics_port == 9464
 
     def test_addresses_make_urls(self, seed: dict[str, Any]) -> None:
         """An IPv6 address stands in brackets, the port has a default, and it listens on its address unless told."""

@@ -13,6 +13,9 @@ WHEN (old.archived_at IS NULL) <> (new.archived_at IS NULL) BEGIN
       AND sender = (SELECT sender || ' (' || node || ')' FROM briefs WHERE number = new.brief);
 END;
 
+-- How often somebody asked for the peer to be tried at once.
+ALTER TABLE lanes ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;
+
 CREATE INDEX briefs_by_sender ON briefs (node, sender, number);
 
 -- Whoever stars a brief sees it starred, and nothing starred is archived.
