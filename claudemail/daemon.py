@@ -222,15 +222,17 @@ async def _mesh(office: Office, mesh: Mesh, listening: Listening) -> None:
 
 
 async def _settle(office: Office) -> None:
-    """Go on with changes of keys and of the config file, whenever the mail changes, and now and then try again what failed."""
-    tried = -_TIDY_EVERY_S
+    """Go on with a change of keys whenever something changes, and now and then try again what the config file would not take."""
+    begun = False
+    tried = 0.0
     async for _ in _changes(office):
-        now = time.monotonic()
-        again = now - tried >= _TIDY_EVERY_S
-        tried = now if again else tried
         try:
-            await office.settle(again=again)
-        except (ConfigError, StoreError) as error:
+            await office.settle(again=not begun)
+            begun = True
+            if not tried or time.monotonic() - tried >= _TIDY_EVERY_S:
+                tried = time.monotonic()
+                await office.write_down()
+        except (ConfigError, StoreError, OSError) as error:
             log.warning("%s", error)
 
 

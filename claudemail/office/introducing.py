@@ -41,10 +41,10 @@ def read(body: Mapping[str, Any], origin: Origin) -> Introduction:
 
 
 def check(introduction: Introduction) -> None:
-    """Raise InvalidInput if a newcomer has no key, or brings instances that are not its own."""
+    """Raise InvalidInput if a newcomer has no key, or has had others, or brings instances that are not its own."""
     node = introduction.node
-    if node.public_key is None:
-        raise InvalidInput(f"{node.id} has no public key.")
+    if node.public_key is None or node.previous_keys:
+        raise InvalidInput(f"{node.id} has no public key, or not only one.")
     if any(instance.node_id != node.id for instance in introduction.instances):
         raise InvalidInput(f"{node.id} brings instances of another node.")
 
@@ -58,17 +58,13 @@ def take(desk: Desk, connection: sqlite3.Connection, origin: str, introduction: 
     node = introduction.node
     if node.id == desk.config.node_id:
         return
-    waiting = {(one.kind, one.node) for one in unwritten.everything(connection)}
-    is_new = True
     config = desk.config
     try:
         config, is_new = write(config, introduction)
-    except NameTaken:
-        raise
+        unwritten.forget(connection, ParcelKind.NODE, node.id)
     except ConfigError as error:
-        is_new = (ParcelKind.NODE, node.id) not in waiting
         body = introduction.model_dump(mode="json")
-        unwritten.keep(connection, ParcelKind.NODE, node.id, origin, body, error.message, now)
+        is_new = unwritten.keep(connection, ParcelKind.NODE, node.id, origin, body, error.message, now)
     if is_new:
         tell(connection, config, introduction, now, but=origin)
 
@@ -108,9 +104,7 @@ def refuse_another(document: Document, introduction: Introduction) -> bool:
     node = introduction.node
     for known in document.data["nodes"]:
         if known["id"].lower() == node.id.lower():
-            if known.get("public_key") in (node.public_key, *node.previous_keys) or node.public_key in known.get(
-                "previous_keys", ()
-            ):
+            if node.public_key in (known.get("public_key"), *known.get("previous_keys", ())):
                 return True
             raise NameTaken(f"There is another node called {known['id']}, with another key or none.")
     return False

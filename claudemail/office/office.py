@@ -236,13 +236,12 @@ class Office:
         return await rotation.state(self._desk)
 
     async def settle(self, *, again: bool = False) -> None:
-        """Go on with what this node and its peers are to know of each other: a new key, what the config file lacks.
-
-        Args:
-            again: try again what has failed; at the start, and now and then.
-        """
+        """Go on with the change of keys that is under way, if there is one: see `rotation.settle`."""
         await rotation.settle(self._desk, again=again)
-        if again and await self._unwritten():
+
+    async def write_down(self) -> None:
+        """Try again to write into the config file what other nodes told and could not be written before."""
+        if await self._unwritten():
             await self._desk.mail.write(self._write_down)
 
     async def _unwritten(self) -> list[unwritten.Unwritten]:

@@ -86,6 +86,7 @@ def take(desk: Desk, connection: sqlite3.Connection, origin: str, announcement: 
         raise InvalidInput(f"The new key of {change.node} is not signed by the key that {desk.config.node_id} knows.")
     try:
         config_file.replace_key(desk.config, change.node, change.old, change.new)
+        unwritten.forget(connection, ParcelKind.KEY, change.node)
     except ConfigError as error:
         body = announcement.model_dump(mode="json")
         unwritten.keep(connection, ParcelKind.KEY, change.node, origin, body, error.message, now)

@@ -25,13 +25,15 @@ class Unwritten(NamedTuple):
 
 def keep(
     connection: sqlite3.Connection, kind: str, node: str, origin: str, body: Mapping[str, Any], why: str, now: int
-) -> None:
-    """Keep what could not be written; the latest of a kind about a node is what counts."""
+) -> bool:
+    """Keep what could not be written; the latest of a kind about a node is what counts. Return whether it is the first."""
+    known = connection.execute("SELECT 1 FROM unwritten WHERE kind = ? AND node = ?", (kind, node)).fetchone()
     connection.execute(
         "INSERT INTO unwritten VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET origin = excluded.origin, body = excluded.body, why = excluded.why",
         (kind, node, origin, json.dumps(body), why, now),
     )
+    return known is None
 
 
 def everything(connection: sqlite3.Connection) -> list[Unwritten]:

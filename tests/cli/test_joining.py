@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -171,6 +172,23 @@ class TestJoin:
         assert "elsewhere cannot be reached: connection refused" in error["message"]
         assert f"http://127.0.0.1:{CLOSED}" in error["remedy"]
         assert "--address" in error["remedy"]
+        assert Path(alone.config.path).read_text() == before
+
+    def test_on_a_terminal_it_asks_first(self, alone: Any) -> None:
+        """Both fingerprints are shown, and whoever says no has changed nothing and asked nobody."""
+        before = Path(alone.config.path).read_text()
+        ours, theirs = pty.openpty()
+        process = alone.start("join", token(), stdin=theirs, stdout=theirs, stderr=theirs, text=False)
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(ours, 4096)
+        os.write(ours, b"n\n")
+        assert process.wait(30) == 130
+        os.close(ours)
+        own = NodeKey.load_or_create(Path(alone.config.state_dir)).public
+        assert fingerprint(own).encode() in shown
+        assert b"ffff ffff ffff ffff" in shown
         assert Path(alone.config.path).read_text() == before
 
     def test_several_instances_and_one_name(self, alone: Any, seed: dict[str, Any]) -> None:

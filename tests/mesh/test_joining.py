@@ -251,6 +251,7 @@ REFUSED: list[tuple[Spoil, type[ClaudeMailError], str]] = [
     (lambda one: one.node.update(id="operator"), ConfigError, "other than operator"),
     (lambda _: {"newcomer": {"node": {"id": "x", "ip": "no host!", "gateway_port": 1}}}, InvalidInput, r"node\.ip"),
     (lambda one: one.node.update(public_key=None), InvalidInput, "no public key"),
+    (lambda one: one.node.update(previous_keys=[one.key.public]), InvalidInput, "not only one"),
     (lambda one: one.node.update(public_key=NodeKey.new().public), PeerRefused, "does not hold the key"),
     (lambda _: {"nonce": "short"}, InvalidInput, "nonce"),
     (asking(node="server2"), PeerRefused, "another node"),
@@ -274,6 +275,19 @@ async def test_whoever_is_refused_leaves_no_trace(
     honest = Newcomer(token)
     honest.key = key
     assert await inviter.transit.admit(honest.request())
+
+
+async def test_a_fleet_without_keys_gets_some(tmp_path: Path) -> None:
+    """Inviter and newcomer have keys from then on; the others, who have none, go on being believed, here and there."""
+    with Fleet(tmp_path / "open", {"server1": {"one": []}, "server2": {"two": []}}, signed=False) as fleet:
+        async with await Office.open(fleet["server1"].config) as office:
+            newcomer = Newcomer(await office.invite("10.0.0.1", 3300))
+            told = json.loads(await office.transit.admit(newcomer.request()))["fleet"]
+            keys = [office.key().public, None, newcomer.key.public]
+        config = configuration.parse(fleet["server1"].config_path.read_text(), str(fleet["server1"].config_path), {})
+    assert [node["public_key"] for node in told["nodes"]] == keys
+    assert [node.public_key for node in config.nodes] == keys
+    assert (config.allow_unsigned, told["allow_unsigned"]) == (True, True)
 
 
 async def test_the_address_of_another_node_is_taken(inviter: Office, newcomer: Newcomer) -> None:
@@ -337,6 +351,7 @@ async def test_only_a_verified_node_introduces_others_and_changes_nothing_else(i
         (introduction(), False, "Only a node whose key is known"),
         (introduction("server2"), True, "another node called server2"),
         (introduction(public_key=None), True, "no public key"),
+        (introduction(previous_keys=[peer.public_key]), True, "not only one"),
         ({**introduction(), "instances": [{"id": "x", "node_id": "server1"}]}, True, "instances of another node"),
         ({"node": {}}, True, "missing"),
     ]:
@@ -358,7 +373,7 @@ async def test_what_cannot_be_written_is_kept_said_and_written_later(inviter: Of
     body = introduction()
     assert (await told(inviter, body)).refused == []
     assert path.read_text() == before
-    await inviter.settle(again=True)
+    await inviter.write_down()
     [finding] = [one for one in (await inviter.checkup()).findings if one.rule == "config"]
     for words in ("newcomer", "server2", "write-protected"):
         assert words in finding.what
@@ -367,7 +382,7 @@ async def test_what_cannot_be_written_is_kept_said_and_written_later(inviter: Of
     doctor = await asyncio.to_thread(command, fleet["server1"].environment, "doctor")
     assert "it lacks what server2 told of newcomer" in doctor.stdout
     path.chmod(0o644)
-    await inviter.settle(again=True)
+    await inviter.write_down()
     assert json.loads(path.read_text())["nodes"][-1] == body["node"]
     assert [one for one in (await inviter.checkup()).findings if one.rule == "config"] == []
 

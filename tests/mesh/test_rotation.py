@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import random
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from claudemail import config as configuration
 from claudemail import config_file, running
 from claudemail.config import Config
 from claudemail.errors import RotationUnderWay
@@ -27,7 +28,7 @@ from tests.mesh.lone import command, on, titles
 
 def now_of(member: Member) -> Config:
     """Return what the config file of a node says now."""
-    return configuration.parse(member.config_path.read_text(), str(member.config_path), {})
+    return config_file.reread(member.config)
 
 
 def key_known(member: Member, node_id: str) -> tuple[str | None, tuple[str, ...]]:
@@ -79,12 +80,50 @@ async def test_mail_flows_while_a_key_is_changed_and_a_peer_is_down(fleet: Fleet
             assert (await office.status()).dead_letters == []
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_both_nodes_change_keys_again_and_again_while_they_are_killed(fleet: Fleet, seed: int) -> None:
+    """Whoever is killed when, and however the changes of both meet: every brief arrives once, in order, verified."""
+    dice = random.Random(seed)
+    members = [fleet["server1"], fleet["server2"]]
+    boxes = {"server1": "charlie", "server2": "alpha"}
+    sent: dict[str, list[str]] = {"server1": [], "server2": []}
+    rotations = 0
+    fleet.start()
+    for _ in range(40):
+        member = dice.choice(members)
+        async with await Office.open(now_of(member)) as office:
+            for _ in range(dice.randrange(12)):
+                titles = sent[office.config.node_id]
+                titles.append(f"{len(titles)}")
+                await office.send(office.operator(), Draft(to=[boxes[office.config.node_id]], title=titles[-1]))
+            with contextlib.suppress(RotationUnderWay):
+                await office.rotate_key()
+                rotations += 1
+        await asyncio.sleep(dice.random() * 2)
+        if dice.random() < 0.5:
+            other = dice.choice(members)
+            await asyncio.to_thread(other.kill)
+            await asyncio.sleep(dice.random())
+            other.start(wait=False)
+    for member in members:
+        await asyncio.to_thread(until, lambda m=member: not Path(m.folder, NEXT_KEY_FILE).exists(), "it is over", 120)  # type: ignore[misc]
+    assert rotations > 4
+    for member, sender in zip(reversed(members), sent, strict=True):
+        async with await Office.open(now_of(member)) as office:
+            await drained(office, boxes[sender], sent[sender])
+            assert (await office.status()).dead_letters == []
+    for one, other in (members, members[::-1]):
+        own = NodeKey.load_or_create(one.folder).public
+        assert key_known(one, one.config.node_id)[0] == key_known(other, one.config.node_id)[0] == own
+
+
 async def drained(office: Office, mailbox: str, expected: list[str]) -> None:
     """Return once a mailbox has these titles, in this order, each once, and all of them verified."""
     changed = asyncio.Event()
     unsubscribe = office.subscribe(changed.set)
     async with asyncio.timeout(40):
-        while len((page := await office.inbox([mailbox], limit=200)).rows) < len(expected):
+        while len((page := await office.inbox([mailbox], limit=1_000)).rows) < len(expected):
             await changed.wait()
             changed.clear()
     unsubscribe()
@@ -210,9 +249,25 @@ async def test_a_config_that_cannot_be_changed_does_not_hold_up_a_rotation(here:
         [finding] = [one for one in (await again.checkup()).findings if one.rule == "config"]
         assert view.new_public_key in finding.remedy
         path.chmod(0o644)
-        await again.settle(again=True)
+        await again.write_down()
         assert view.new_public_key in path.read_text()
         assert [one for one in (await again.checkup()).findings if one.rule == "config"] == []
+
+
+@pytest.mark.parametrize("done", ["nothing", "the config", "the key file"])
+async def test_a_rotation_whose_end_was_cut_off_is_ended(here: Office, there: Office, done: str) -> None:
+    """A gateway that is killed while it puts the new key in the place of the old one does the rest when it is back."""
+    view = await here.rotate_key()
+    await carry(here, there)
+    if done != "nothing":
+        config_file.replace_key(here.config, "server1", view.old_public_key, view.new_public_key)
+    if done == "the key file":
+        NodeKey.advance(Path(here.config.state_dir))
+    async with await Office.open(config_file.reread(here.config)) as again:
+        await again.settle(again=True)
+        assert again.key().public == view.new_public_key
+        assert await again.rotation() is None
+        assert (await again.rotate_key()).old_public_key == view.new_public_key
 
 
 async def test_a_second_rotation_waits_for_the_first(here: Office, there: Office) -> None:
