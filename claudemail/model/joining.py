@@ -12,10 +12,11 @@ import binascii
 import hashlib
 import hmac
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from claudemail.config import DEFAULT_PORT
 from claudemail.config_check import is_host, is_public_key
 from claudemail.errors import InvalidInput
 from claudemail.model.brief import Line, Millis, Name, canonical
@@ -106,10 +107,18 @@ class NodeEntry(Value):
     """A node, as configs have it."""
 
     id: Name
-    ip: Host
-    gateway_port: Port
+    ip: Host | None = None
+    gateway_port: Port = DEFAULT_PORT
     public_key: PublicKey | None = None
     previous_keys: Annotated[list[PublicKey], Field(max_length=16)] = []
+    pull: bool = False
+    """Whether nobody can reach it; it needs no address then."""
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        if self.ip is None and not self.pull:
+            raise ValueError("a node that does not fetch its mail needs an address")
+        return self
 
     def entry(self) -> dict[str, Any]:
         """Return it as a config file has it."""
