@@ -38,7 +38,9 @@ _LOOK_AGAIN_MS = 500
 _REVIVE_S = 5.0
 """How long a gateway may be gone before an idle session starts one, so that a restart by a person or a service comes first."""
 _ERROR = "claudemail: "
-"""What an error begins with that a command, such as the gateway's, ends with."""
+"""What an error begins with that a gateway ends with before it keeps its log, ..."""
+_CRITICAL = '"level": "critical"'
+"""... and what is in the line of its log that says why it cannot go on."""
 _CONTROL = b'{"jsonrpc": "2.0", "method": "claudemail/'
 _SHOWING = ("tools/call", "resources/read")
 """Requests whose answers may show mail: the gateway is told when they have been handed over."""
@@ -338,8 +340,15 @@ def _last_words(log: str, before: int) -> str:
     with open(log, "rb") as file:
         file.seek(max(before, _size(log) - _CHUNK))
         lines = file.read(_CHUNK).decode("utf-8", "replace").splitlines()
-    errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
-    return errors[-1] if errors else ""
+    for line in reversed(lines):
+        if line.startswith(_ERROR):
+            return line.removeprefix(_ERROR)
+        if _CRITICAL in line:
+            try:
+                return str(json.loads(line)["message"])
+            except (ValueError, KeyError):
+                continue
+    return ""
 
 
 def _ends(line: bytes | bytearray) -> bytes:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "claudemail join cmail1.…",
         "claudemail join cmail1.… --node build2 --instance ci --callsigns romeo,sierra",
         "claudemail join cmail1.… --address 10.0.0.7:3300 --yes --json",
+        "claudemail join cmail1.… --pull",
     )
 )
 @click.argument("token")
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     metavar="HOST[:PORT]",
     help="Where the others reach this node.  [default: the address it reaches the inviter from, port 3300 or a free one]",
 )
+@click.option(
+    "--pull", is_flag=True, help="Nobody can reach this node, a laptop say: it fetches its mail from the others."
+)
 @click.option("--instance", metavar="NAME", help="What its instance is called.  [default: main, or the node's name]")
 @click.option("--callsigns", metavar="A,B", help="Names that its sessions take, in order.")
 @click.option("--yes", is_flag=True, help="Do not ask whether the fingerprints are right.")
@@ -42,6 +46,7 @@ def command(
     token: str,
     node: str | None,
     address: str | None,
+    pull: bool,
     instance: str | None,
     callsigns: str | None,
     yes: bool,
@@ -61,6 +66,7 @@ def command(
         address=whereabouts.parse_address(address) if address else None,
         instance=instance,
         callsigns=tuple(name.strip() for name in callsigns.split(",") if name.strip()) if callsigns else None,
+        pull=pull,
     )
     config = configuration.load()
     newcomer = asyncio.run(joining.introduce_oneself(config, invitation, wishes))
@@ -81,11 +87,12 @@ def _introduce(token: Token, newcomer: Introduction) -> None:
     from claudemail.keys import fingerprint
 
     node = newcomer.node
+    where = "fetches its mail" if node.pull else f"{node.ip}:{node.gateway_port}"
     theirs = " ".join(token.fingerprint[at : at + 4] for at in range(0, 16, 4))
     say(
         "This node   ",
         bold(node.id),
-        f"  {node.ip}:{node.gateway_port}  fingerprint {fingerprint(node.public_key or '')}",
+        f"  {where}  fingerprint {fingerprint(node.public_key or '')}",
     )
     say("Invited by  ", bold(token.node), f"  {token.host}:{token.port}  fingerprint {theirs}")
 

@@ -12,10 +12,11 @@ import binascii
 import hashlib
 import hmac
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from claudemail.config import DEFAULT_PORT
 from claudemail.config_check import is_host, is_public_key
 from claudemail.errors import InvalidInput
 from claudemail.model.brief import Line, Millis, Name, canonical
@@ -106,16 +107,23 @@ class NodeEntry(Value):
     """A node, as configs have it."""
 
     id: Name
-    ip: Host | Literal[""] = ""
-    """Empty for one that nobody can reach, and that pulls."""
-    gateway_port: Port
-    pull: bool = False
+    ip: Host | None = None
+    gateway_port: Port = DEFAULT_PORT
     public_key: PublicKey | None = None
     previous_keys: Annotated[list[PublicKey], Field(max_length=16)] = []
+    pull: bool = False
+    """Whether nobody can reach it; it needs no address then."""
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        if self.ip is None and not self.pull:
+            raise ValueError("a node that does not fetch its mail needs an address")
+        return self
 
     def entry(self) -> dict[str, Any]:
         """Return it as a config file has it."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        return said if self.pull else {"id": self.id, "ip": self.ip, "gateway_port": self.gateway_port, **said}
 
 
 class InstanceEntry(Value):

@@ -43,8 +43,6 @@ def read(body: Mapping[str, Any], origin: Origin) -> Introduction:
 def check(introduction: Introduction) -> None:
     """Raise InvalidInput if a newcomer has no key, or has had others, or brings instances that are not its own."""
     node = introduction.node
-    if not node.ip and not node.pull:
-        raise InvalidInput(f"{node.id} has no address.")
     if node.public_key is None or node.previous_keys:
         raise InvalidInput(f"{node.id} has no public key, or not only one.")
     if any(instance.node_id != node.id for instance in introduction.instances):

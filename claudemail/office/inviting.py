@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from claudemail import config_file
 from claudemail.config import DEFAULT_PORT, Config
 from claudemail.config_file import Document
-from claudemail.errors import InvalidInput, NameTaken, PeerRefused
+from claudemail.errors import ConfigError, InvalidInput, NameTaken, PeerRefused
 from claudemail.model import joining
 from claudemail.model.brief import invalid
 from claudemail.model.joining import Fleet, InstanceEntry, JoinAnswer, JoinRequest, NodeEntry, Token
@@ -37,8 +37,10 @@ async def invite(desk: Desk, host: str, port: int) -> Token:
     """Return a new invitation; `host` and `port` are where the newcomer reaches this node's gateway.
 
     Raises:
-        StoreError: it could not be kept.
+        ConfigError: nobody can join by this node.
+        StoreError: the invitation could not be kept.
     """
+    _refuse_unreachable(desk.config)
     now = desk.wall()
     secret = os.urandom(joining.SECRET_BYTES)
     token = Token(
@@ -54,6 +56,15 @@ async def invite(desk: Desk, host: str, port: int) -> Token:
         lambda connection: invitations.add(connection, token.id, secret, host, port, token.until, now)
     )
     return token
+
+
+def _refuse_unreachable(config: Config) -> None:
+    if config.tls_cert is not None or config.node.pull:
+        why = "serves TLS" if config.tls_cert else "cannot be reached"
+        raise ConfigError(
+            f"{config.node_id} {why}, so nobody can join by it.",
+            remedy="Invite from another node, or add the new one to the config of every node by hand.",
+        )
 
 
 async def guest_of(desk: Desk, id: str) -> Joined | None:
@@ -177,7 +188,7 @@ def _refuse_taken(data: dict[str, Any], newcomer: joining.Introduction) -> None:
         raise NameTaken(f"The fleet has {', '.join(taken)} already.")
     node = newcomer.node
     for known in data["nodes"]:
-        if node.ip and (known.get("ip"), known.get("gateway_port", DEFAULT_PORT)) == (node.ip, node.gateway_port):
+        if not node.pull and (known.get("ip"), known.get("gateway_port", DEFAULT_PORT)) == (node.ip, node.gateway_port):
             raise NameTaken(f"The address {node.ip}:{node.gateway_port} is that of {known['id']}.")
 
 
@@ -189,11 +200,11 @@ def _fleet(desk: Desk, config: Config) -> dict[str, Any]:
         nodes=[
             NodeEntry(
                 id=node.id,
-                ip=node.ip,
+                ip=node.ip or None,
                 gateway_port=node.port,
-                pull=node.pull,
                 public_key=own if node.id == config.node_id else node.public_key,
                 previous_keys=list(node.previous_keys),
+                pull=node.pull,
             )
             for node in config.nodes
         ],

@@ -47,6 +47,8 @@ class Wishes(NamedTuple):
     address: tuple[str, int | None] | None = None
     instance: str | None = None
     callsigns: tuple[str, ...] | None = None
+    pull: bool = False
+    """Whether nobody can reach it, so that it fetches its mail."""
 
 
 def prepare_lone(node_id: str, public_key: str, address: tuple[str, int | None] | None) -> Config:
@@ -56,7 +58,9 @@ def prepare_lone(node_id: str, public_key: str, address: tuple[str, int | None] 
         ConfigError: it cannot be written.
     """
     host, port = address or (whereabouts.own_address(), None)
-    node = _entry(node_id, host, port or whereabouts.free_port(host), public_key)
+    node = _entry(
+        NodeEntry(id=node_id, ip=host, gateway_port=port or whereabouts.free_port(host), public_key=public_key)
+    )
     return config_file.create(
         os.path.expanduser(SEARCH_PATH[0]),
         {"node_id": node_id, "nodes": [node], "instances": [_instance(DEFAULT_INSTANCE, node_id, ())]},
@@ -89,7 +93,10 @@ async def introduce_oneself(config: Config, token: Token, wishes: Wishes) -> Int
             f"This node has {len(own)} instances, so --instance does not say which is to be called that.",
             remedy="Change their names in the config.",
         )
-    host, port = _address(config, token, wishes)
+    place: dict[str, Any] = {"pull": True}
+    if not wishes.pull:
+        host, port = _address(config, token, wishes)
+        place = {"ip": host, "gateway_port": port}
     instances = [_instance(one.id, node_id, one.callsigns) for one in own] or [_instance(DEFAULT_INSTANCE, node_id, ())]
     if wishes.instance is not None:
         instances[0]["id"] = wishes.instance
@@ -97,7 +104,7 @@ async def introduce_oneself(config: Config, token: Token, wishes: Wishes) -> Int
         instances[0]["callsigns"] = list(wishes.callsigns)
     return Introduction.model_validate(
         {
-            "node": {"id": node_id, "ip": host, "gateway_port": port, "public_key": public},
+            "node": {"id": node_id, **place, "public_key": public},
             "instances": instances,
         }
     )
@@ -262,10 +269,7 @@ def _write(config: Config, fleet: Fleet, own: NodeEntry) -> Config:
         )
     data: dict[str, object] = {
         "node_id": own.id,
-        "nodes": [
-            _entry(own.id, own.ip, own.gateway_port, own.public_key) if node.id == own.id else node.entry()
-            for node in fleet.nodes
-        ],
+        "nodes": [_entry(own) if node.id == own.id else node.entry() for node in fleet.nodes],
         "instances": [one.entry() for one in fleet.instances],
         "signatures": fleet.signatures,
         "poll_interval_ms": fleet.poll_interval_ms,
@@ -278,7 +282,7 @@ def _write(config: Config, fleet: Fleet, own: NodeEntry) -> Config:
 def _change(document: Document, config: Config, fleet: Fleet, own: NodeEntry, *, believing: bool) -> None:
     """Put a fleet into the config of a node that stood alone; what is its own stays."""
     place = next(number for number, node in enumerate(document.data["nodes"]) if node["id"] == config.node_id)
-    for key, value in _entry(own.id, own.ip, own.gateway_port, own.public_key).items():
+    for key, value in _entry(own).items():
         if key != "bind" or "bind" not in document.data["nodes"][place]:
             document.set(("nodes", place), key, value)
     document.set((), "node_id", own.id)
@@ -321,10 +325,12 @@ def _renamed(before: Config, after: Config) -> tuple[str, str] | None:
     return (old[0], new[0]) if len(old) == len(new) == 1 and old != new else None
 
 
-def _entry(node_id: str, host: str, port: int, public_key: str | None) -> dict[str, Any]:
+def _entry(own: NodeEntry) -> dict[str, Any]:
     """Return this node as its own config has it."""
-    bind = whereabouts.bind_for(host)
-    entry: dict[str, Any] = {"id": node_id, "ip": host, "gateway_port": port, "public_key": public_key}
+    bind = None if own.ip is None else whereabouts.bind_for(own.ip)
+    entry = {"id": own.id, "ip": own.ip, "gateway_port": own.gateway_port, "public_key": own.public_key}
+    if own.pull:
+        entry = {"id": own.id, "pull": True, "public_key": own.public_key}
     return {**entry, "bind": bind} if bind else entry
 
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -32,8 +32,13 @@ def check(path: Path) -> None:
     examine(path).close()
 
 
-def examine(path: Path) -> sqlite3.Connection:
+def examine(path: Path, *, most_s: float | None = None, last: Sequence[str] = ()) -> sqlite3.Connection:
     """Return a connection that only reads, to a database that is whole; nothing is changed on disk.
+
+    Args:
+        path: the file.
+        most_s: how many seconds the check may take; what it does not come to by then is left unchecked.
+        last: tables that are checked after all others, if there is a limit: the largest.
 
     Raises:
         StoreDamaged: SQLite finds it broken.
@@ -43,7 +48,7 @@ def examine(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")  # it may quote what is broken
         try:
-            found = [row[0] for row in connection.execute("PRAGMA quick_check(5)")]
+            found = _check_whole(connection) if most_s is None else _check_tables(connection, most_s, last)
         except BaseException:
             connection.close()
             raise
@@ -51,10 +56,33 @@ def examine(path: Path) -> sqlite3.Connection:
         raise explain(error, path) from error
     except UnicodeDecodeError as error:  # the message of an error that quotes what is broken
         raise StoreDamaged(f"The database {path} is damaged ({error}).") from error
-    if found != ["ok"]:
+    if found:
         connection.close()
         raise StoreDamaged(f"The database {path} is damaged ({'; '.join(found)[:300]}).")
     return connection
+
+
+def _check_whole(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("PRAGMA quick_check(5)") if row[0] != "ok"]
+
+
+def _check_tables(connection: sqlite3.Connection, most_s: float, last: Sequence[str]) -> list[str]:
+    names = [
+        row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0")
+    ]
+    deadline = time.monotonic() + most_s
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+    try:
+        for name in sorted(names, key=lambda name: last.index(name) if name in last else -1):
+            found = [row[0] for row in connection.execute(f"PRAGMA quick_check('{name}')") if row[0] != "ok"]
+            if found:
+                return found
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+    finally:
+        connection.set_progress_handler(None, 0)
+    return []
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ class Node(Member):
 
     def start(self, *, wait: bool = True) -> None:
         """Start the gateway in the foreground; one that runs in the foreground already stays."""
-        with (self.folder / running.LOG).open("ab") as log:
+        with Path(self.config.state_dir, running.LOG).open("ab") as log:
             self.gateway = subprocess.Popen(
                 self.command("gateway"), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )

@@ -229,7 +229,7 @@ def serve() -> None:
                     os.open(request["trace"], os.O_WRONLY | os.O_CREAT | os.O_APPEND) if request.get("trace") else -1
                 )
                 shim.faults_arm(
-                    f"{folder}/".encode() if request.get("armed", True) else b"",
+                    f"{folder}/".encode(),
                     ctypes.c_long(request.get("kill_at", 0)), request.get("torn", 0), trace,
                 )  # fmt: skip
                 asyncio.run(run(folder))

@@ -49,6 +49,25 @@ def test_two_lone_nodes_become_a_fleet_by_two_commands(lone: MakeLone) -> None:
     assert not b.config.allow_unsigned
 
 
+def test_a_laptop_joins_and_fetches_its_mail(lone: MakeLone) -> None:
+    """With --pull a node needs no address; all others know that it fetches its mail; who joins later is told, too."""
+    a, b, c = lone("ahost"), lone("laptop"), lone("chost")
+    b.join(a.invite(), "--pull")
+    assert (b.config.node.pull, b.config.node.ip) == (True, "")
+    until(
+        lambda: a.nodes == ["ahost", "laptop"] and a.config.peers[0].pull, "the inviter knows that it fetches its mail"
+    )
+    a.json("send", "--to", "laptop", "--title", "to b", "--wait", "delivered", "--timeout", "30")
+    b.json("send", "--to", "main", "--title", "to a", "--wait", "delivered", "--timeout", "30")
+    assert titles(b.json("inbox", "--as", "laptop")) == [("to b", True)]
+    refused = b.run("invite", "--no-wait")
+    assert refused.returncode == 4
+    assert "laptop cannot be reached, so nobody can join by it. Invite from another node" in refused.stderr
+    c.join(a.invite())
+    assert {node.id: node.pull for node in c.config.nodes} == {"ahost": False, "laptop": True, "chost": False}
+    c.json("send", "--to", "laptop", "--title", "to b, too", "--wait", "delivered", "--timeout", "40")
+
+
 def test_all_nodes_learn_of_a_newcomer_also_one_that_was_down(tmp_path: Path, lone: MakeLone) -> None:
     """A node joins by the second of three; the first learns at once, the third when it is back, and mail flows both ways."""
     layout = {f"server{number}": {f"instance{number}": [f"sign{number}"]} for number in (1, 2, 3)}
@@ -300,7 +319,7 @@ async def test_a_newcomer_is_told_of_nodes_that_pull(tmp_path: Path) -> None:
             newcomer = Newcomer(await office.invite("vpn.example.org", 3300))
             told = json.loads(await office.transit.admit(newcomer.request()))["fleet"]
             names = json.loads(text_of(office))["nodes"][0]["names"]
-    assert [(node["id"], node["ip"], node["pull"]) for node in told["nodes"]][1] == ("laptop", "", True)
+    assert [(node["id"], node["ip"], node["pull"]) for node in told["nodes"]][1] == ("laptop", None, True)
     assert names == ["vpn.example.org"]
 
 
