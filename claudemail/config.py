@@ -29,7 +29,7 @@ RESERVED = (OPERATOR, "all", "me")
 class Node:
     """A server: its id, the address peers reach it at, and the public key it signs with (None: not known)."""
 
-    __slots__ = ("accept_from", "bind", "id", "ip", "port", "previous_keys", "public_key", "pull", "tls_cert")
+    __slots__ = ("accept_from", "bind", "id", "ip", "names", "port", "previous_keys", "public_key", "pull", "tls_cert")
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Node:
         pull: bool = False,
         accept_from: tuple[str, ...] | None = None,
         tls_cert: str | None = None,
+        names: tuple[str, ...] = (),
     ) -> None:
         self.id = id
         self.ip = ip
@@ -51,6 +52,8 @@ class Node:
         self.previous_keys = previous_keys
         """Keys that it had before, oldest first: what it signed with them stays verified, and nothing else."""
         self.bind = bind or ip
+        self.names = names
+        """Host names by which others call it beside `ip`; requests that call it by another one are turned away."""
         self.pull = pull
         """Whether nobody can reach it (it is behind NAT, or comes and goes), so that it fetches its mail from the others."""
         self.accept_from = accept_from

@@ -17,7 +17,7 @@ KEYS = (
     "tls_cert", "tls_key",
 )  # fmt: skip
 NODE_KEYS = (
-    "id", "ip", "gateway_port", "public_key", "previous_keys", "bind", "pull", "accept_from", "tls_cert",
+    "id", "ip", "gateway_port", "public_key", "previous_keys", "bind", "names", "pull", "accept_from", "tls_cert",
 )  # fmt: skip
 INSTANCE_KEYS = ("id", "node_id", "callsigns")
 NAME_RULE = "a name: letters, digits, - or _, starting with a letter or digit, at most 64"
@@ -119,12 +119,15 @@ class Checker:
             self._expect(f"{key}.tls_cert", tls_cert, fits, "a certificate (PEM), or the path of one")
         previous = self._previous_keys(f"{key}.previous_keys", item.get("previous_keys", []))
         accept_from = self._senders(f"{key}.accept_from", item.get("accept_from"))
+        names = item.get("names", [])
+        fits = isinstance(names, list) and all(map(is_host, names))
+        self._expect(f"{key}.names", names, fits, "a list of host names by which others call it")
         if not name:
             return None
         number = port if _is_whole(port, 1, _MAX_PORT) else 0
         return Node(
             name, str(ip), number, public_key, bind, previous,
-            pull=pull is True, accept_from=accept_from, tls_cert=tls_cert,
+            pull=pull is True, accept_from=accept_from, tls_cert=tls_cert, names=tuple(names) if fits else (),
         )  # fmt: skip
 
     def _senders(self, key: str, data: object) -> tuple[str, ...] | None:

@@ -242,6 +242,28 @@ def put_key(document: Document, node_id: str, public_key: str) -> None:
         document.set(("nodes", place), "public_key", public_key)
 
 
+def put_name(document: Document, node_id: str, host: str) -> None:
+    """Put a host name by which a node is called into a config, unless that is its address there, or an address at all."""
+    place = _place(document, node_id)
+    if place is None or _is_ip(host):
+        return
+    entry = document.data["nodes"][place]
+    if host.lower() not in (
+        name.lower() for name in (entry.get("ip", ""), entry.get("bind", ""), *entry.get("names", ()))
+    ):
+        document.set(("nodes", place), "names", [*entry.get("names", ()), host])
+
+
+def _is_ip(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def replace_key(config: Config, node_id: str, old: str, new: str) -> Config:
     """Put a node's new public key in the place of the old one, which joins its previous keys. Returns and raises as `edit`."""
 

@@ -49,7 +49,9 @@ class Door:
         self._mailroom = mailroom
         self._wall = wall
         self._contact = contact
-        self._hosts = {name.lower() for node in config.nodes for name in (node.ip, node.bind)} | {"localhost"}
+        self._hosts = {name.lower() for node in config.nodes for name in (node.ip, node.bind, *node.names)} | {
+            "localhost"
+        }
         self._buckets = {peer.id: Bucket(MOST_PER_S, _BURST) for peer in config.peers}
         self._refusals = Pace(REFUSALS_PER_S, burst=100)
         self._intake = Intake()

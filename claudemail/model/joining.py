@@ -122,7 +122,8 @@ class NodeEntry(Value):
 
     def entry(self) -> dict[str, Any]:
         """Return it as a config file has it."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        said = self.model_dump(mode="json", exclude_defaults=True)
+        return said if self.pull else {"id": self.id, "ip": self.ip, "gateway_port": self.gateway_port, **said}
 
 
 class InstanceEntry(Value):

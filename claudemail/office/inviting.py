@@ -159,17 +159,19 @@ def _take_in(
         return _fleet(desk, config_file.reread(desk.config)), access
     assert newcomer.node.public_key is not None
     invitations.use(connection, known.id, newcomer.node.id, newcomer.node.public_key, access, now)
-    config = config_file.edit(desk.config, lambda document: _add(desk, document, newcomer))
+    config = config_file.edit(desk.config, lambda document: _add(desk, document, newcomer, known.host))
     introducing.tell(connection, config, newcomer, now)
     log.info("%s has joined the fleet", newcomer.node.id)
     return _fleet(desk, config), access
 
 
-def _add(desk: Desk, document: Document, newcomer: joining.Introduction) -> None:
+def _add(desk: Desk, document: Document, newcomer: joining.Introduction, called: str) -> None:
+    """Put a newcomer into a config, and by which host name it calls this node."""
     data = document.data
     if not introducing.refuse_another(document, newcomer):
         _refuse_taken(data, newcomer)
     config_file.put_key(document, desk.config.node_id, desk.key.public)
+    config_file.put_name(document, desk.config.node_id, called)
     config_file.put_node(document, *introducing.entries(newcomer))
 
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from claudemail import config as configuration
+from claudemail import config_file
 from claudemail.errors import ClaudeMailError, ConfigError, InvalidInput, NameTaken, PeerRefused
 from claudemail.keys import NodeKey
 from claudemail.model import joining
@@ -138,6 +139,17 @@ def _asked(port: int, body: bytes) -> Any:
     """Send a request to join; return the answer's JSON."""
     with httpx.Client(trust_env=False, transport=httpx.HTTPTransport(retries=8)) as http:
         return http.post(f"http://127.0.0.1:{port}/v1/join", content=body).json()
+
+
+def test_a_node_is_joined_by_a_name_that_its_own_config_does_not_have(lone: MakeLone) -> None:
+    """The newcomer goes on calling the inviter as the token says, and mail flows both ways."""
+    a, b = lone("ahost"), lone("bhost")
+    a.invite()
+    b.join(a.json("invite", "--address", f"127.1:{a.port}", "--no-wait")["token"])
+    assert [(node.ip, node.port) for node in b.config.peers] == [("127.1", a.port)]
+    b.json("send", "--to", "main", "--title", "to a", "--wait", "delivered", "--timeout", "30")
+    a.json("send", "--to", "bhost", "--title", "to b", "--wait", "delivered", "--timeout", "30")
+    assert titles(a.json("inbox", "--as", "main")) == [("to a", True)]
 
 
 def test_who_stands_between_can_neither_join_nor_pose_as_the_inviter(lone: MakeLone) -> None:
@@ -294,6 +306,21 @@ async def test_whoever_is_refused_leaves_no_trace(
     honest = Newcomer(token)
     honest.key = key
     assert await inviter.transit.admit(honest.request())
+
+
+async def test_a_newcomer_is_told_of_nodes_that_pull(tmp_path: Path) -> None:
+    """A node that has no address is part of the fleet that a newcomer is told of."""
+    with Fleet(tmp_path / "some", {"server1": {"one": []}, "laptop": {"two": []}}) as fleet:
+        data = json.loads(fleet["server1"].config_path.read_text())
+        del data["nodes"][1]["ip"], data["nodes"][1]["gateway_port"]
+        data["nodes"][1]["pull"] = True
+        fleet["server1"].config_path.write_text(json.dumps(data))
+        async with await Office.open(config_file.reread(fleet["server1"].config)) as office:
+            newcomer = Newcomer(await office.invite("vpn.example.org", 3300))
+            told = json.loads(await office.transit.admit(newcomer.request()))["fleet"]
+            names = json.loads(text_of(office))["nodes"][0]["names"]
+    assert [(node["id"], node["ip"], node["pull"]) for node in told["nodes"]][1] == ("laptop", None, True)
+    assert names == ["vpn.example.org"]
 
 
 async def test_a_fleet_without_keys_gets_some(tmp_path: Path) -> None:

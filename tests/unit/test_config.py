@@ -208,6 +208,7 @@ class TestMistakes:
             (["nodes", 1, "public_key"], "ed25519:AAAA", "nodes[1].public_key", '"ed25519:AAAA"'),
             (["nodes", 1, "previous_keys"], "ed25519:AAAA", "nodes[1].previous_keys", '"ed25519:AAAA"'),
             (["nodes", 1, "previous_keys"], ["ed25519:AAAA"], "nodes[1].previous_keys", '["ed25519:AAAA"]'),
+            (["nodes", 1, "names"], ["a b"], "nodes[1].names", '["a b"]'),
             (["nodes", 1, "bind"], "", "nodes[1].bind", '""'),
             (["instances"], 5, "instances", "5"),
             (["instances", 0], None, "instances[0]", "nothing"),
