@@ -194,6 +194,7 @@ class TestOutput:
         ("action drop", ["action", "drop", "1", "2", "--json"]),
         ("status", ["status", "--json"]),
         ("roster", ["roster", "--json"]),
+        ("retry", ["retry", "--json"]),
         ("checkup", ["checkup", "--json"]),
         ("doctor", ["doctor", "--json"]),
         ("keys", ["keys", "--json"]),
