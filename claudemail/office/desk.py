@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from claudemail.keys import NodeKey
 
 
+INBOX, SENT = "inbox", "sent"
+"""The folders of the mailbox folder with the files of briefs."""
 _FRESH_S = 1.0
 
 

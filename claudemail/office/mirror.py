@@ -21,10 +21,10 @@ from claudemail.clock import iso
 from claudemail.errors import MirrorError
 from claudemail.model import document
 from claudemail.model.brief import Brief
-from claudemail.office.desk import Desk
+from claudemail.office.desk import INBOX, SENT, Desk
 from claudemail.store import action_changes, briefs, entries, meta, recipients, stars, unmirrored
 
-INBOX, SENT, ACTIONS, CHANGES = "inbox", "sent", "actions", "changes.jsonl"
+ACTIONS, CHANGES = "actions", "changes.jsonl"
 _STEP = 50
 _MOST_CHANGES = 500
 

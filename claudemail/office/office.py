@@ -55,7 +55,7 @@ from claudemail.office import (
 from claudemail.office import party as parties
 from claudemail.office.actions import ActionUpdate, NewAction, Wanted
 from claudemail.office.cleaning import DAYS as CLEAN_DAYS
-from claudemail.office.desk import Desk
+from claudemail.office.desk import INBOX, SENT, Desk
 from claudemail.office.directory import Directory
 from claudemail.office.party import Party
 from claudemail.office.transit import Transit
@@ -153,8 +153,6 @@ class Office:
 
     def _check_beginning(self) -> None:
         """Refuse a new database where there are files of an older one's mail: it may be on a disk that is not there now."""
-        from claudemail.office.mirror import INBOX, SENT  # YAML, which most commands can do without
-
         folder = Path(self.config.mailbox_dir)
         if any(path for kind in (INBOX, SENT) for path in (folder / kind).rglob("*.md")):
             raise StoreDamaged(

@@ -29,8 +29,8 @@ from claudemail.model.parcel import Origin
 from claudemail.model.views import RebuildView
 from claudemail.office import replication
 from claudemail.office.actions import make_of_brief
-from claudemail.office.desk import Desk
-from claudemail.office.mirror import ACTIONS, CHANGES, INBOX, SENT, order_of
+from claudemail.office.desk import INBOX, SENT, Desk
+from claudemail.office.mirror import ACTIONS, CHANGES, order_of
 from claudemail.store import actions, briefs, entries, leases, outbox, recipients, stars
 from claudemail.text import shorten
 

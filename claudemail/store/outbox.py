@@ -195,9 +195,10 @@ def expire(connection: sqlite3.Connection, elapsed_ms: int, now: int) -> None:
     for row in late:
         reason = f"{row['peer']} could not be reached for {RETENTION_DAYS} days."
         bury(connection, row["peer"], row["epoch"], row["seq"], EXPIRED, reason, now)
+    # First, or the new epoch would have what was delivered long ago wait again, to expire as if it never had been.
+    connection.execute("DELETE FROM outbox WHERE service < ? AND done_at IS NOT NULL AND dead_code IS NULL", (edge,))
     for peer in {row["peer"] for row in late}:
         new_epoch(connection, peer)  # the receiver would wait for the numbers that are gone
-    connection.execute("DELETE FROM outbox WHERE service < ? AND done_at IS NOT NULL AND dead_code IS NULL", (edge,))
 
 
 def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:

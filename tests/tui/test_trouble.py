@@ -27,7 +27,7 @@ async def test_a_store_that_fails_and_recovers(config: Config, office: Office, c
     async with console(office) as seen:
         _rename(config, "entries", "gone")
         seen.app.ask_again()
-        await seen.until(lambda: "no such table" in seen.text() and "The console keeps trying" in seen.text())
+        await seen.until(lambda: "no such table: entries. The console keeps trying" in " ".join(seen.text().split()))
         assert "known" in seen.text()
         await seen.press("enter")
         await seen.until(lambda: len(seen.app._notifications) > 0)
