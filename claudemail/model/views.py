@@ -345,7 +345,7 @@ class StatusView(View):
     listening: str | None
     """The address it listens on for peers; None: it does not."""
     listen_error: str | None
-    pull: bool
+    pull: bool = False
     """Whether this node cannot be reached, and fetches its mail."""
     lanes: list[LaneView]
     dead_letters: list[DeadLetter]

@@ -14,6 +14,7 @@ import pytest
 from claudemail import config as configuration
 from claudemail.errors import ConfigError
 from claudemail.mesh import tls
+from claudemail.mesh.pace import Bucket, Pace
 from claudemail.model.brief import Draft
 from claudemail.model.receipt import DeliveryState
 from claudemail.office import Office
@@ -91,20 +92,22 @@ async def test_a_sender_that_is_over_its_quota_sees_why_its_mail_waits(fleet: Fl
         assert (await office.status()).dead_letters == []
 
 
-async def test_more_requests_than_a_peer_may_make_are_put_off(fleet: Fleet) -> None:
-    """A peer that calls without end is told to wait a second; then it is served again."""
-    fleet["server2"].start()
-    knocker = Knocker(fleet)
-    async with knocker.http:
-        seen = set()
-        for _ in range(40):
-            answers = await asyncio.gather(*(knocker.post(b"{}", "/v1/greeting") for _ in range(100)))
-            seen |= {answer.status_code for answer in answers}
-            if 429 in seen:
-                break
-        if seen == {200}:
-            pytest.skip("this machine does not make so many requests")
-        assert seen == {200, 429}
+def test_a_peer_has_so_many_requests_and_then_more_with_time() -> None:
+    """A bucket gives out what is in it, then nothing, and again as much as has run in since, up to its most."""
+    bucket = Bucket(rate=10, most=20)
+    assert [bucket.take(0.0) for _ in range(25)] == [True] * 20 + [False] * 5
+    assert [bucket.take(0.55) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert [bucket.take(1_000.0) for _ in range(25)].count(True) == 20
+
+
+async def test_refusals_go_out_one_after_the_other() -> None:
+    """Beyond a burst each waits for its turn; whoever would wait too long is sent away at once."""
+    pace = Pace(100, burst=5)
+    started = asyncio.get_running_loop().time()
+    turns = await asyncio.gather(*(pace.turn(0.1) for _ in range(40)))
+    assert 10 <= turns.count(True) <= 25
+    assert asyncio.get_running_loop().time() - started >= 0.05
+    assert await pace.turn(1.0)
 
 
 def certificate(fleet: Fleet, name: str) -> str:

@@ -177,6 +177,7 @@ class SlowPeer:
 
     def __init__(self, fleet: Fleet) -> None:
         self._node = fleet["server2"].config.node
+        self._key = NodeKey.load_or_create(fleet["server2"].folder)
         self.asked = asyncio.Event()
         self.may_answer = asyncio.Event()
 
@@ -192,15 +193,18 @@ class SlowPeer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         size = next(int(line.split(":")[1]) for line in head.lower().splitlines() if line.startswith("content-length"))
         body = await reader.readexactly(size)
-        answer, status = b"{}", "404 Not Found"
+        given = next(line[11:] for line in head.split("\r\n") if line.lower().startswith("signature: "))
+        answer, status = b"{}", 404
         if head.startswith("POST /v1/parcels"):
             self.asked.set()
             await self.may_answer.wait()
             last = Batch.model_validate_json(body).parcels[-1].seq
-            answer, status = Answer(have=last, refused=[]).model_dump_json().encode(), "200 OK"
-        writer.write(
-            f"HTTP/1.1 {status}\r\ncontent-length: {len(answer)}\r\nconnection: close\r\n\r\n".encode() + answer
+            answer, status = Answer(have=last, refused=[]).model_dump_json().encode(), 200
+        signed = signing.sign_answer(
+            [self._key], self._node.id, status=status, body=answer, request=given, now_s=int(time.time())
         )
+        lines = [f"HTTP/1.1 {status} X", f"content-length: {len(answer)}", "connection: close"]
+        writer.write(("\r\n".join([*lines, *map(": ".join, signed.items())]) + "\r\n\r\n").encode() + answer)
         writer.close()
 
 
