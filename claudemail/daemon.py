@@ -30,12 +30,14 @@ from claudemail.running import (
     socket_path,
     write_notice,
 )
-from claudemail.tools.connection import Sessions, listen
+from claudemail.tools import sessions as session_socket
+from claudemail.tools.sessions import Sessions, listen
 from claudemail.watching import Watched
 
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
+_LOAD_AFTER_S = 5.0
 _MIRROR_QUIET_S = 1.0
 _MIRROR_PATIENCE = 10
 """After so many times without quiet, files are written all the same."""
@@ -180,6 +182,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
+                end.start(_load(mode)),
             ]
             if config.metrics_port is not None:
                 work.append(end.start(http.serve_port(config.metrics_port)))
@@ -247,6 +250,12 @@ async def _changes(office: Office) -> AsyncGenerator[None]:
             changed.clear()
     finally:
         unsubscribe()
+
+
+async def _load(mode: str) -> None:
+    """Load what serves sessions: at once where one waits, since it had the gateway started; else once mail has been seen to."""
+    await asyncio.sleep(0 if mode == ON_DEMAND else _LOAD_AFTER_S)
+    await session_socket.load()
 
 
 async def _watch_files(config: Config, office: Office, lock: int) -> None:

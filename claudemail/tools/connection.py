@@ -6,8 +6,6 @@ Beside MCP's own messages, four notifications travel on the socket and never fur
     claudemail/welcome  gateway to session: its callsign; from here on MCP is served
     claudemail/refused  gateway to session: why it is not served
     claudemail/shown    session to gateway: the answer to this request has been handed to the client
-
-Who speaks HTTP instead, as the first line tells, is handed on: the gateway's own pages are at the same socket.
 """
 
 from __future__ import annotations
@@ -16,9 +14,8 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import anyio
@@ -33,17 +30,11 @@ from claudemail.model.brief import Line, Name
 from claudemail.model.value import Value
 from claudemail.office import Office, Party
 from claudemail.tools.server import build
+from claudemail.tools.sessions import read_line
 from claudemail.tools.tool import Call
 
 log = logging.getLogger(__name__)
 HELLO, WELCOME, REFUSED, SHOWN = (f"claudemail/{word}" for word in ("hello", "welcome", "refused", "shown"))
-MAX_LINE = 4 * 1024 * 1024
-"""The longest line either side takes, in bytes: a brief of 256 KiB can grow sixfold when JSON escapes it."""
-FINISH_S = 5.0
-"""How long calls in progress may take when the gateway is to end."""
-Speaks = Callable[[bytes], bool]
-Answer = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-_HELLO_S = 10.0
 _ACTIVE_EVERY_S = 20.0
 
 
@@ -146,7 +137,7 @@ class Connection:
 
     async def _read(self, party: Party, inward: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
         async with inward:
-            while line := await _line(self._reader):
+            while line := await read_line(self._reader):
                 try:
                     if line.startswith(_CONTROL):
                         await self._control(party, json.loads(line))
@@ -211,99 +202,3 @@ class Connection:
 
 _CONTROL = b'{"jsonrpc": "2.0", "method": "claudemail/'
 """How every control line begins; session processes write them just so, and let none from their client through."""
-
-
-async def _line(reader: asyncio.StreamReader) -> bytes:
-    """Return the next line, or nothing when the session is gone or its line is too long to be taken."""
-    try:
-        return await reader.readline()
-    except (ValueError, ConnectionError) as error:
-        log.warning("a session is cut off: %s", error, extra={"event": "session_cut_off"})
-        return b""
-
-
-class Sessions:
-    """The session processes at the gateway's socket."""
-
-    def __init__(self, office: Office, changed: Callable[[], None], speaks_http: Speaks, http: Answer) -> None:
-        self._office = office
-        self._changed = changed
-        self._speaks_http = speaks_http
-        self._http = http
-        self._server: asyncio.Server | None = None
-        self._serving: dict[asyncio.Task[None], Connection] = {}
-        self._stopping = asyncio.Event()
-
-    @property
-    def attached(self) -> int:
-        """How many sessions there are."""
-        return sum(connection.attached for connection in self._serving.values())
-
-    async def listen(self, path: str) -> None:
-        """Serve at the Unix socket `path`, for this user only; a socket that a killed gateway left is replaced."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        self._server = await asyncio.start_unix_server(self._serve, path, limit=MAX_LINE)
-        os.chmod(path, 0o600)
-
-    async def finish(self) -> None:
-        """Take no more, give up what only waits, and let go of each session once its calls are answered.
-
-        Returns:
-            when all of them have been let go of, or after `FINISH_S`.
-        """
-        if self._server is not None:
-            self._server.close()
-        self._stopping.set()
-        if self._serving:
-            await asyncio.wait(self._serving, timeout=FINISH_S)
-
-    async def close(self) -> None:
-        """Cut off who is left."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._serving:
-            task.cancel()
-        if self._serving:
-            await asyncio.wait(self._serving)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connection = Connection(self._office, reader, writer, self._changed, self._stopping)
-        self._serving[task] = connection
-        try:
-            async with asyncio.timeout(_HELLO_S):
-                first = await _line(reader)
-            if self._speaks_http(first):
-                await self._http(first, reader, writer)
-            elif first:
-                await connection.serve(first)
-        except (TimeoutError, ConnectionError):
-            return  # it never said who it is, or went at once
-        except Exception:
-            log.exception("a session's connection failed", extra={"event": "session_failed"})
-        finally:
-            self._serving.pop(task, None)
-            writer.close()
-
-
-@contextlib.asynccontextmanager
-async def listen(
-    office: Office, path: str, changed: Callable[[], None], *, speaks_http: Speaks, http: Answer
-) -> AsyncIterator[Sessions]:
-    """Serve session processes at the Unix socket `path` until the context ends.
-
-    Args:
-        office: this node's office.
-        path: where the socket is made.
-        changed: called when a session has come or gone.
-        speaks_http: tells by the first line of a connection whether it is HTTP.
-        http: answers such a connection, given that line.
-    """
-    sessions = Sessions(office, changed, speaks_http, http)
-    try:
-        await sessions.listen(path)
-        yield sessions
-    finally:
-        await sessions.close()
