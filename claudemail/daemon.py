@@ -37,7 +37,7 @@ from claudemail.watching import Watched
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
-_LOAD_AFTER_S = 5.0
+_LOAD_AFTER_S = 1.0
 _MIRROR_QUIET_S = 1.0
 _MIRROR_PATIENCE = 10
 """After so many times without quiet, files are written all the same."""

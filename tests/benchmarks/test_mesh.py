@@ -142,9 +142,11 @@ async def delivered(office: Office, count: int = 200) -> list[float]:
 
 
 @pytest.fixture
-async def gate(fleet: Fleet) -> AsyncIterator[Gate]:
+async def gate(fleet: Fleet, connect: Callable[..., Any]) -> AsyncIterator[Gate]:
     """Server2, which is attacked."""
     fleet["server2"].start()
+    async with connect(fleet["server2"]) as charlie:
+        await charlie("check")
     gate = Gate(fleet)
     async with gate.knocker.http:
         yield gate

@@ -14,7 +14,7 @@ import json
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,11 @@ class Gate:
 
 
 @pytest.fixture
-async def gate(fleet: Fleet) -> AsyncIterator[Gate]:
-    """Server2 runs and has taken some mail, so that its memory is what it is at work."""
+async def gate(fleet: Fleet, connect: Callable[..., Any]) -> AsyncIterator[Gate]:
+    """Server2 runs, has served a session and taken some mail, so that its memory is what it is at work."""
     fleet["server2"].start()
+    async with connect(fleet["server2"]) as charlie:
+        await charlie("check")
     gate = Gate(fleet)
     async with gate.knocker.http:
         for _ in range(50):

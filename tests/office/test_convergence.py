@@ -352,14 +352,14 @@ def send(src: str, dst: str) -> Step:
             ("restore", "b", 0)]
 )  # fmt: skip
 @given(script=scripts(NODES[:2]))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_two_nodes_converge(script: list[Step]) -> None:
     """Whatever the network drops or repeats and whichever node is set back, two nodes end with all mail, once, in order."""
     asyncio.run(play(NODES[:2], script))
 
 
 @given(script=scripts(NODES))
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_three_nodes_converge(script: list[Step]) -> None:
     """Three nodes converge as well, with broadcasts among them."""
     asyncio.run(play(NODES, script))
