@@ -75,9 +75,13 @@ def write_notice(state_dir: str, notice: Notice) -> None:
     path = os.path.join(state_dir, _NOTICE)
     draft = f"{path}.{os.getpid()}"
     private = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(private, "w", encoding="utf-8") as file:
-        json.dump({key: getattr(notice, key) for key in Notice.__slots__}, file)
-    os.replace(draft, path)
+    try:
+        with open(private, "w", encoding="utf-8") as file:
+            json.dump({key: getattr(notice, key) for key in Notice.__slots__}, file)
+        os.replace(draft, path)
+    except OSError:
+        os.unlink(draft)
+        raise
 
 
 def remove_notice(state_dir: str) -> None:
@@ -122,7 +126,7 @@ def take_lock(state_dir: str, mode: str, held: int | None = None) -> int | None:
     if held is not None:
         os.set_inheritable(held, False)
         if is_ours(state_dir, held):
-            write_notice(state_dir, Notice(os.getpid(), mode, None, None))
+            _begin_notice(state_dir, mode)
             return held
         os.close(held)
     file = os.open(os.path.join(state_dir, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -143,8 +147,16 @@ def take_lock(state_dir: str, mode: str, held: int | None = None) -> int | None:
             os.close(file)
             return None
         time.sleep(0.05)
-    write_notice(state_dir, Notice(os.getpid(), mode, None, None))
+    _begin_notice(state_dir, mode)
     return file
+
+
+def _begin_notice(state_dir: str, mode: str) -> None:
+    """Put up the notice of this process, or none at all, on a full disk say: an old one would name somebody else's."""
+    try:
+        write_notice(state_dir, Notice(os.getpid(), mode, None, None))
+    except OSError:
+        remove_notice(state_dir)
 
 
 def _ask_to_stop(pid: int) -> None:

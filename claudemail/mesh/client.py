@@ -203,7 +203,7 @@ class MeshClient:
         except (TimeoutError, httpx.TimeoutException) as error:
             raise PeerUnreachable(f"{peer.id} did not answer in time.") from error
         except httpx.TransportError as error:
-            raise PeerUnreachable(f"{peer.id} cannot be reached: {_plain(error)}.") from error
+            raise PeerUnreachable(f"{peer.id} cannot be reached: {_plain(error).rstrip('.')}.") from error
         return response, content
 
 

@@ -121,8 +121,10 @@ async def test_a_peer_that_is_down_costs_the_others_nothing(tmp_path: Path) -> N
                 server.close()
 
 
-async def _never(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    await reader.read()
+async def _never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.closing(writer):
+        while await reader.read(65_536):
+            pass
 
 
 async def delivered(office: Office, count: int = 200) -> list[float]:

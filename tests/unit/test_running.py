@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from claudemail import running
 from claudemail.running import FOREGROUND, ON_DEMAND, Notice, is_held, read_notice, take_lock, write_notice
@@ -85,4 +88,18 @@ def test_a_broken_notice_is_none(tmp_path: Path) -> None:
     notice = read_notice(str(tmp_path))
     assert notice is not None
     assert notice.listen_error == "port taken"
+    os.close(lock)
+
+
+def test_a_notice_that_cannot_be_written_leaves_no_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk the lock is taken all the same; the notice of the gateway before does not stand for this one."""
+    write_notice(str(tmp_path), Notice(1, ON_DEMAND, "127.0.0.1:3300", None))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("claudemail.running.os.replace", full)
+    lock = take_lock(str(tmp_path), FOREGROUND)
+    assert lock is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["gateway.lock"]
     os.close(lock)
