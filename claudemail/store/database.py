@@ -481,10 +481,8 @@ def _snapshot(connection: sqlite3.Connection, work: Work[T], path: Path) -> T:
             connection.execute("ROLLBACK")
     except sqlite3.Error as error:
         raise explain(error, path) from error
-    except (
-        ValueError,
-        IndexError,
-    ) as error:  # JSON that is none, a field out of its bounds: no write of ours stored that
+    except (ValueError, IndexError) as error:
+        # JSON that is none, a field out of its bounds: no write of ours stored that.
         raise StoreDamaged(
             f"The database {path} is damaged: what is stored cannot be read ({type(error).__name__})."
         ) from error
