@@ -58,6 +58,19 @@ def mark_read(connection: sqlite3.Connection, mailboxes: Sequence[str], number: 
     return [row["mailbox"] for row in rows]
 
 
+def mark_unread(connection: sqlite3.Connection, mailboxes: Sequence[str], number: int) -> list[str]:
+    """Mark a brief unread in these mailboxes, and take it out of their archives; return those in which it was read.
+
+    Whoever has them knows of it: nobody is told again that it is new.
+    """
+    rows = connection.execute(
+        "UPDATE entries SET notified_at = coalesce(notified_at, read_at), read_at = NULL, read_by = NULL, archived_at = NULL"
+        f" WHERE brief = ? AND read_at IS NOT NULL AND mailbox IN ({_marks(mailboxes)}) RETURNING mailbox",
+        (number, *mailboxes),
+    )
+    return [row["mailbox"] for row in rows]
+
+
 def untold(connection: sqlite3.Connection, mailboxes: Sequence[str], limit: int) -> list[int]:
     """Return unread briefs in these mailboxes of which nobody has been told, the newest first."""
     walks = [
@@ -182,8 +195,11 @@ def page(
     unread: bool,
     limit: int,
     before: int | None = None,
+    after: int | None = None,
 ) -> list[InboxRow]:
     """Return up to `limit` rows of these mailboxes (None: all of the node) that are not archived, newest first.
+
+    With `after`, they are those next above it.
 
     Args:
         connection: a database connection.
@@ -191,8 +207,11 @@ def page(
         unread: only what is unread in one of them.
         limit: the most rows.
         before: only numbers below this.
+        after: only numbers above this; the other edge is not looked at then.
     """
     names = mailboxes_of(connection) if mailboxes is None else mailboxes
+    beyond, order = ("<", "DESC") if after is None else (">", "ASC")
+    edge = after if after is not None else before if before is not None else 2**62
     # One indexed walk per mailbox (and priority), merged: a single query over several would sort all of them first.
     walks = []
     for mailbox in names:
@@ -200,12 +219,13 @@ def page(
             walks.append(
                 connection.execute(
                     f"SELECT {ROW_COLUMNS}, e.mailbox, e.read_at, e.archived_at FROM entries e {index}"
-                    f" JOIN briefs b ON b.number = e.brief WHERE e.mailbox = ? AND e.brief < ? AND {condition}"
-                    " ORDER BY e.brief DESC LIMIT ?",
-                    (mailbox, before if before is not None else 2**62, limit),
+                    f" JOIN briefs b ON b.number = e.brief WHERE e.mailbox = ? AND e.brief {beyond} ? AND {condition}"
+                    f" ORDER BY e.brief {order} LIMIT ?",
+                    (mailbox, edge, limit),
                 )
             )
-    return _merged(connection, walks, limit, mailboxes, oldest_first=False)
+    rows = _merged(connection, walks, limit, mailboxes, oldest_first=after is not None)
+    return rows if after is None else rows[::-1]
 
 
 def oldest_unread_of(connection: sqlite3.Connection, priority: Priority, limit: int) -> list[InboxRow]:
