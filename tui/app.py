@@ -39,6 +39,8 @@ _STYLED = (
     "widgets/notice",
     "widgets/row_list",
     "widgets/brief_pane",
+    "widgets/thread_pane",
+    "widgets/find_line",
 )
 """What has a stylesheet beside it. The paths are whole, so that a subclass elsewhere finds them too."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from claudemail.model.action import ActionStatus
 from claudemail.model.brief import Priority
 from claudemail.model.receipt import DeliveryState
 from claudemail.model.roster import Liveness
@@ -22,9 +23,17 @@ DELIVERY = {
     DeliveryState.READ: "✓",
     DeliveryState.FAILED: "×",
 }
+ACTION_STATE = {
+    ActionStatus.PENDING: ACTION,
+    ActionStatus.WIP: "▶",
+    ActionStatus.BLOCKED: "■",
+    ActionStatus.DONE: "✓",
+    ActionStatus.DROPPED: "×",
+}
 
 LEGEND = (
     (UNREAD, "unread in a mailbox of this node"),
+    (f"{STAR} {MARKED}", "starred; marked, to act on all that are"),
     (f"{PRIORITY[Priority.URGENT]} {PRIORITY[Priority.HIGH]} {PRIORITY[Priority.LOW]}", "urgent, high, low priority"),
     (f"{ACTION}2", "asks for two actions"),
     (f"name{UNVERIFIED}", "its sender could not be verified"),

@@ -74,6 +74,25 @@ def _receipt() -> Receipt:
             "SEARCH e USING INDEX entries_current (mailbox=? AND brief<?)",
         ),
         (
+            lambda c: entries.page(c, BOXES, unread=False, limit=20, after=1),
+            "SEARCH e USING INDEX entries_current (mailbox=? AND brief>?)",
+        ),
+        (lambda c: entries.mark_unread(c, BOXES, 1), "SEARCH entries USING PRIMARY KEY (mailbox=? AND brief=?)"),
+        (lambda c: stars.of(c, None, 9), "SEARCH stars USING COVERING INDEX stars_by_brief (brief<?)"),
+        (lambda c: stars.of(c, None, after=9), "SEARCH stars USING COVERING INDEX stars_by_brief (brief>?)"),
+        (
+            lambda c: briefs.senders(c, "server1"),
+            "SEARCH briefs USING COVERING INDEX briefs_by_sender (node=? AND sender>?)",
+        ),
+        (
+            lambda c: briefs.sent_page(c, "server1", None, limit=20),
+            "SEARCH briefs USING COVERING INDEX briefs_by_sender (node=? AND sender=? AND number<?)",
+        ),
+        (
+            lambda c: briefs.sent_page(c, "server1", ["alpha"], limit=20, after=0),
+            "SEARCH briefs USING COVERING INDEX briefs_by_sender (node=? AND sender=? AND number>?)",
+        ),
+        (
             lambda c: entries.page(c, BOXES, unread=True, limit=20),
             "SEARCH e USING INDEX entries_unread (mailbox=? AND priority=? AND brief<?)",
         ),

@@ -111,6 +111,11 @@ class RowList(Widget, Generic[Row], can_focus=True):
         return None
 
     @property
+    def nothing(self) -> str:
+        """What the list says while it is empty."""
+        return self.EMPTY
+
+    @property
     def current(self) -> Row | None:
         """The row that the cursor is on."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
@@ -277,8 +282,8 @@ class RowList(Widget, Generic[Row], can_focus=True):
         lines = [] if heading is None else [self._words(*heading)]
         for index in range(self.top, min(self.top + self.room, len(self.rows))):
             lines += self._row(index)
-        if not self.rows and self._loaded and self.EMPTY:
-            lines.append(self._words(f"  {self.EMPTY}", self.style_of("dim")))
+        if not self.rows and self._loaded and self.nothing:
+            lines.append(self._words(f"  {self.nothing}", self.style_of("dim")))
         blank = Strip.blank(width, self.rich_style)
         lines += [blank] * (height - len(lines))
         del lines[height:]
