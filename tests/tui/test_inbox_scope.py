@@ -168,7 +168,7 @@ async def test_what_is_remembered(office: Office, console: Console, send: Send) 
         assert kept == {"mailbox": "operator", "filter": "unread", "zoomed": True}
     async with console(office, WIDE) as seen:
         seen.pane.recall(kept)
-        seen.app.ask_again()  # type: ignore[attr-defined]
+        seen.app.ask_again()
         await seen.until(lambda: _titles(seen) == ["for me"])
         assert not seen.pane.brief.is_on_screen
         seen.pane.recall({"mailbox": "nobody-now", "filter": 7, "zoomed": "x"})
