@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.timer import Timer
 
 from claudemail.clock import WallClock
 from claudemail.config import OPERATOR
-from claudemail.errors import NotFound, UnknownName
+from claudemail.errors import UnknownName
 from claudemail.model.brief import Priority
-from claudemail.model.views import BriefView
 from claudemail.office import Office
-from claudemail.tui.bindings import BACK, FILTER, SIDES
+from claudemail.tui.bindings import FILTER
 from claudemail.tui.inbox_window import Feed, InboxWindow
 from claudemail.tui.messages import AsideChanged
 from claudemail.tui.needs import URGENT
-from claudemail.tui.panes.brief_keys import Target
 from claudemail.tui.panes.inbox_search import InboxSearch
 from claudemail.tui.places import Place, Where
 from claudemail.tui.scopes import Filter, Scope, page
 from claudemail.tui.screens.ask import AskScreen, Question
 from claudemail.tui.trouble import EXPECTED, told
-from claudemail.tui.widgets.brief_pane import BriefPane
 from claudemail.tui.widgets.choices import Choice
 from claudemail.tui.widgets.headline import WIDE
 from claudemail.tui.widgets.inbox_list import Edge, InboxList
-from claudemail.tui.widgets.row_list import RowList
-from claudemail.tui.widgets.side import Mode, Side
-from claudemail.tui.widgets.thread_pane import ThreadPane
+from claudemail.tui.widgets.side import Mode
 
-_PREVIEW_S = 0.1
-"""How long the cursor rests on a brief before it is drawn beside the list: a held key does not draw all it passes."""
-_MOST_THREAD = 50
 _EVERYONE = "@"
 """What is chosen for the mail of all: no name is so."""
 _FOR_READING = ("next", "previous")
@@ -49,71 +38,29 @@ class InboxPane(InboxSearch):
     """List and brief. Looking at a brief beside the list marks nothing; opening one's own marks it read."""
 
     WHERE: ClassVar[Where] = Where.INBOX
-    BINDINGS: ClassVar[list[BindingType]] = [*BACK, *SIDES, *FILTER]
+    BINDINGS: ClassVar[list[BindingType]] = FILTER
 
     def __init__(self, office: Office, wall: WallClock, *, id: str | None = None) -> None:
         super().__init__(office, wall, id=id)
         self._window = InboxWindow(partial(page, office, self.scope))
-        self._wanted: str | None = None
-        self._showing = asyncio.Lock()
-        self._rest: Timer | None = None
         self._paging: set[Edge] = set()
-        self._list = InboxList(id="list")
-        self._list.empty_words = self.scope.nothing
-        self.side = Side(id="side")
-        """Where mail is read."""
 
     def compose(self) -> ComposeResult:
         """Lay out the lists, of which one is seen, and the brief."""
         with Vertical(id="rows"):
-            yield self._list
+            yield self.inbox
             yield self.results
             yield self.find_line
         yield self.side
-
-    @property
-    def listing(self) -> InboxList:
-        """The list that is seen."""
-        return self._list if self.found is None else self.results
-
-    @property
-    def brief(self) -> BriefPane:
-        """The brief under the cursor, or the one that was opened."""
-        return self.side.brief
 
     @property
     def _feed(self) -> Feed:
         return self._window if self.found is None else self.found
 
     @property
-    def _split(self) -> bool:
-        """Whether list and brief are seen side by side."""
-        return self.size.width >= WIDE and not self.has_class("-zoomed")
-
-    @property
-    def reading(self) -> bool:
-        """Whether a brief has been opened."""
-        return self.has_class("-reading")
-
-    @property
     def aside(self) -> str:
         """What is listed."""
         return self.scope.words(self.office.config.node_id)
-
-    @property
-    def target(self) -> Target | None:
-        """The brief that is read, or that the cursor is on."""
-        view = self.side.view
-        if view is not None and (self.reading or self.side.has_keys):
-            return Target.of_view(view)
-        return None if self.listing.current is None else Target.of_row(self.listing.current)
-
-    @property
-    def targets(self) -> Sequence[Target]:
-        """The briefs that are marked; without marks, or while one is read, that one."""
-        if self.reading or self.side.has_keys or not self.listing.marked:
-            return [] if self.target is None else [self.target]
-        return [Target.of_row(row) for row in self.listing.chosen]
 
     async def refresh_pane(self) -> None:
         """Ask again for what is shown, and show what has changed.
@@ -140,28 +87,11 @@ class InboxPane(InboxSearch):
         listing.show(feed, self.now)
         if feed is self.found:
             self.say_found()
-        if self._split and not self.reading:
-            self._want(None if listing.current is None else listing.current.id)
-
-    async def _refresh_side(self) -> None:
-        id = self._wanted
-        if id is None or self._rest is not None or not (self._split or self.reading):
-            return
-        async with self._showing:
-            if id == self._wanted:
-                await self.side.show(await self._read(id), self.now)
-                if self.side.mode is Mode.THREAD and self.side.view is not None:
-                    await self._draw_thread(id, self.side.view.brief.id)
+        self._want_current()
 
     def take_keys(self) -> None:
         """Give the keys to the list, or to the brief where only that is seen."""
         (self.side.seen if self.reading and not self._split else self.listing).focus()
-
-    async def _read(self, id: str) -> BriefView | None:
-        try:
-            return await self.office.read(self.office.operator(), id)
-        except NotFound:
-            return None
 
     # What is listed
 
@@ -173,18 +103,18 @@ class InboxPane(InboxSearch):
     def _use(self, scope: Scope) -> None:
         self.scope = scope
         self._window = InboxWindow(partial(page, self.office, scope))
-        self._list.empty_words = scope.nothing
+        self.inbox.empty_words = scope.nothing
         words = scope.words(self.office.config.node_id) if scope.narrow else ""
-        self._list.narrowed = self.results.narrowed = words
+        self.inbox.narrowed = self.results.narrowed = words
         self.post_message(AsideChanged())
 
     async def _begin(self) -> None:
         window = self._window
-        current = self._list.current
+        current = self.inbox.current
         with told(self):
             await window.refresh()
             if window is self._window:
-                self._list.begin(window, self.now, None if current is None else current.id)
+                self.inbox.begin(window, self.now, None if current is None else current.id)
                 self._show_rows(self._feed, self.listing)
                 if self.searching:
                     self.search_soon()
@@ -223,35 +153,6 @@ class InboxPane(InboxSearch):
             choices.append(Choice(presence.name, f"{presence.unread} unread · {there} · {what}"))
         return choices
 
-    def show_results(self) -> None:
-        """Show what was found in place of the inbox."""
-        had_keys = self._list.has_focus
-        self._list.display, self.results.display = False, True
-        if had_keys:
-            self.results.focus()
-        if not self.results.rows:
-            self._want(None)
-
-    def leave_results(self) -> None:
-        """Show the inbox as it was."""
-        had_keys = self.results.has_focus
-        self.results.display, self._list.display = False, True
-        if had_keys:
-            self._list.focus()
-        if self._split and not self.reading:
-            self._want(None if self._list.current is None else self._list.current.id)
-        self.run_worker(self._refresh_told(), group="page")
-
-    async def _refresh_told(self) -> None:
-        with told(self):
-            await self.refresh_pane()
-
-    def _end_search(self) -> None:
-        self.found = None
-        self._list.focus()
-        self.find_line.close()
-        self.leave_results()
-
     async def go(self, place: Place) -> None:
         """Put the cursor on a brief; open one that is not listed.
 
@@ -275,8 +176,8 @@ class InboxPane(InboxSearch):
         self._back_to_list()
         if view is None or await self._is_listed(view.number):
             await (self._window.refresh() if view is None else self._window.to(view.number))
-            self._list.begin(self._window, self.now, None if view is None else view.brief.id)
-            self._show_rows(self._window, self._list)
+            self.inbox.begin(self._window, self.now, None if view is None else view.brief.id)
+            self._show_rows(self._window, self.inbox)
         else:
             self._open_id(view.brief.id)
 
@@ -293,133 +194,6 @@ class InboxPane(InboxSearch):
     async def _is_listed(self, number: int) -> bool:
         found = await page(self.office, self.scope, limit=1, before=number + 1)
         return any(row.number == number for row in found.rows)
-
-    # What is read
-
-    def on_row_list_moved(self, event: RowList.Moved) -> None:
-        """Draw the brief under the cursor, once it rests."""
-        event.stop()
-        if self._split and event.list is self.listing and event.row.id != self._wanted:
-            self.remove_class("-reading")
-            self._want(event.row.id)
-        self.refresh_bindings()
-
-    def _want(self, id: str | None) -> None:
-        if id == self._wanted:
-            return
-        self._wanted = id
-        if self._rest is not None:
-            self._rest.stop()
-        self._rest = self.set_timer(_PREVIEW_S, self._preview)
-
-    def _preview(self) -> None:
-        self._rest = None
-        self.run_worker(self._show(self._wanted), group="brief")
-
-    async def _show(self, id: str | None) -> BriefView | None:
-        """Show a brief unless another was wanted meanwhile; one at a time, since a half-drawn one cannot be taken back."""
-        with told(self):
-            async with self._showing:
-                if id == self._wanted:
-                    view = None if id is None else await self._read(id)
-                    await self.side.show(view, self.now)
-                    return view
-        return None
-
-    def on_row_list_opened(self, event: RowList.Opened) -> None:
-        """Open a brief."""
-        event.stop()
-        self._open_id(event.row.id)
-
-    def on_thread_pane_opened(self, event: ThreadPane.Opened) -> None:
-        """Open a brief of a thread."""
-        event.stop()
-        self._open_id(event.id)
-
-    def _open_id(self, id: str, mode: Mode = Mode.BRIEF) -> None:
-        if self._rest is not None:
-            self._rest.stop()
-            self._rest = None
-        self._wanted = id
-        self.add_class("-reading")
-        if mode is Mode.BRIEF:
-            self.side.turn(mode)
-        self.side.seen.focus()
-        self.refresh_bindings()
-        self.run_worker(self._open(id, mode), group="brief")
-
-    async def _open(self, id: str, mode: Mode) -> None:
-        view = await self._show(id)
-        if view is None:
-            return
-        with told(self):
-            if mode is Mode.SOURCE:
-                self.side.show_source(view)
-            numbers = await self._open_thread(id) if mode is Mode.THREAD else [view.number] if view.unread else []
-            await self.office.shown(self.office.operator(), numbers)
-
-    async def _open_thread(self, id: str) -> list[int]:
-        """Show a brief's thread; return what of it is one's own and unread."""
-        async with self._showing:
-            if id != self._wanted:
-                return []
-            self.side.thread.forget()
-            await self._draw_thread(id, id)
-        return [view.number for view in self.side.thread.views if view.unread]
-
-    async def _draw_thread(self, id: str, at: str) -> None:
-        thread = await self.office.thread(self.office.operator(), id, _MOST_THREAD)
-        await self.side.show_thread(thread, at, self.now)
-
-    def action_thread(self) -> None:
-        """Show all of a brief's thread, or the brief again."""
-        self._turn(Mode.THREAD)
-
-    def action_source(self) -> None:
-        """Show a brief as it was written, or as a brief again."""
-        self._turn(Mode.SOURCE)
-
-    def _turn(self, mode: Mode) -> None:
-        if self.side.mode is mode and (self.reading or self.side.has_keys):
-            self._turn_back()
-        elif self.target is not None:
-            self._open_id(self.target.id, mode)
-
-    def _turn_back(self) -> None:
-        self.side.turn(Mode.BRIEF)
-        self.side.seen.focus()
-        self.refresh_bindings()
-
-    def action_next(self) -> None:
-        """Read the next brief."""
-        self.step(1)
-
-    def action_previous(self) -> None:
-        """Read the brief before."""
-        self.step(-1)
-
-    def step(self, by: int) -> None:
-        """Go to a brief further down (or up) in the thread that is shown, or in the list, to read it where one is read."""
-        if self.side.mode is Mode.THREAD and self.side.has_keys:
-            self.side.thread.pick(self.side.thread.picked + by)
-            return
-        index = self._neighbour(by)
-        if index is None:
-            self._tell("That is the last." if by > 0 else "That is the first.")
-            return
-        if self.reading:
-            mode = self.side.mode
-            self._open_id(self.listing.rows[index].id, mode)
-        self.listing.move_to(index)
-
-    def _neighbour(self, by: int) -> int | None:
-        """Return the index of the row next to the brief that is read: that may be no longer in the list itself."""
-        rows, target = self.listing.rows, self.target
-        if target is None:
-            return None
-        if by > 0:
-            return next((index for index, row in enumerate(rows) if row.number < target.number), None)
-        return next((index for index in reversed(range(len(rows))) if rows[index].number > target.number), None)
 
     # Where the keys are
 
@@ -447,11 +221,6 @@ class InboxPane(InboxSearch):
         to_list = self.side.has_keys or self.find_line.is_typed_into
         (self.listing if to_list else self.side.seen).focus()
 
-    def action_find(self) -> None:
-        """Type what to search for, before the list."""
-        self._back_to_list()
-        super().action_find()
-
     def action_back(self) -> None:
         """Go one step back: from thread or source to the brief, to the list, from marks, from a search, from a filter."""
         if self.find_line.is_typed_into:
@@ -468,12 +237,6 @@ class InboxPane(InboxSearch):
             self._list_scope(self.scope._replace(filter=Filter.ALL))
         self.refresh_bindings()
 
-    def _back_to_list(self) -> None:
-        self.remove_class("-reading")
-        self.listing.focus()
-        if self._split and self.listing.current is not None:
-            self._want(self.listing.current.id)
-
     def action_zoom(self) -> None:
         """Give all of the room to the side that has the keys, or show both again."""
         if not self.has_class("-zoomed") and self.side.has_keys:
@@ -488,9 +251,7 @@ class InboxPane(InboxSearch):
     def _laid_out(self) -> None:
         if not self._split and not self.reading and not self.find_line.is_typed_into:
             self.listing.focus()
-        current = self.listing.current
-        if self._split and not self.reading and current is not None:
-            self._want(current.id)
+        self._want_current()
         self.refresh_bindings()
 
     def on_inbox_list_wanted(self, event: InboxList.Wanted) -> None:

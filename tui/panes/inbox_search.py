@@ -15,7 +15,7 @@ from claudemail.model.views import SearchPage
 from claudemail.office import Office
 from claudemail.tui.bindings import FIND
 from claudemail.tui.found import Found
-from claudemail.tui.panes.brief_keys import BriefKeys
+from claudemail.tui.panes.inbox_reading import InboxReading
 from claudemail.tui.scopes import Filter, Scope, mailboxes, narrowed
 from claudemail.tui.trouble import EXPECTED, in_words
 from claudemail.tui.widgets.find_line import HINT, FindLine, as_typed
@@ -26,7 +26,7 @@ _TYPED_S = 0.1
 _MISTYPED = (InvalidInput, UnknownName, NotFound)
 
 
-class InboxSearch(BriefKeys):
+class InboxSearch(InboxReading):
     """The part of the inbox that searches."""
 
     BINDINGS: ClassVar[list[BindingType]] = FIND
@@ -37,6 +37,9 @@ class InboxSearch(BriefKeys):
         """Which mail is listed, and searched through."""
         self.find_line = FindLine(id="find")
         """Where a search is typed."""
+        self.inbox = InboxList(id="list")
+        """The inbox itself."""
+        self.inbox.empty_words = self.scope.nothing
         self.results = InboxList(id="results")
         """What was found."""
         self.results.display = False
@@ -46,21 +49,14 @@ class InboxSearch(BriefKeys):
         self._typing: Timer | None = None
 
     @property
+    def listing(self) -> InboxList:
+        """The list that is seen."""
+        return self.inbox if self.found is None else self.results
+
+    @property
     def searching(self) -> bool:
         """Whether there is a search, be it one that is still to be typed."""
         return self.find_line.display
-
-    def show_results(self) -> None:
-        """Show what was found in place of the inbox."""
-        raise NotImplementedError
-
-    def leave_results(self) -> None:
-        """Show the inbox as it was."""
-        raise NotImplementedError
-
-    def step(self, by: int) -> None:
-        """Go to a brief further down (or up), as the reader reads or looks."""
-        raise NotImplementedError
 
     def on_find_line_changed(self, event: FindLine.Changed) -> None:
         """Search once the typing rests."""
@@ -83,8 +79,7 @@ class InboxSearch(BriefKeys):
         try:
             if self._query(text).is_empty:
                 self.find_line.say("" if not text.strip() else f"Nothing to look for yet: {HINT}")
-                self.found = None
-                self.leave_results()
+                self._leave_results()
                 return
             await found.refresh()
         except EXPECTED as error:
@@ -93,8 +88,32 @@ class InboxSearch(BriefKeys):
         if self.searching:
             self.found = found
             self.results.begin(found, self.now)
-            self.show_results()
+            self._show_results()
             self.say_found()
+
+    def _show_results(self) -> None:
+        """Show what was found in place of the inbox."""
+        had_keys = self.inbox.has_focus
+        self.inbox.display, self.results.display = False, True
+        if had_keys:
+            self.results.focus()
+        self._want_current()
+
+    def _leave_results(self) -> None:
+        """Show the inbox as it was."""
+        had_keys = self.results.has_focus
+        self.found = None
+        self.results.display, self.inbox.display = False, True
+        if had_keys:
+            self.inbox.focus()
+        self._want_current()
+        self._do(self.refresh_pane())
+
+    def _end_search(self) -> None:
+        """Forget what was searched for."""
+        self.find_line.close()
+        self._leave_results()
+        self.inbox.focus()
 
     def _query(self, text: str) -> Query:
         query = parse(as_typed(text), day_of(self.office.now()))
@@ -124,7 +143,8 @@ class InboxSearch(BriefKeys):
         self.take_keys()
 
     def action_find(self) -> None:
-        """Type what to search for."""
+        """Type what to search for, before the list."""
+        self._back_to_list()
         self.find_line.open()
         self.refresh_bindings()
 
