@@ -83,7 +83,7 @@ def cells(row: InboxRow, layout: list[Column], now_ms: int) -> list[str]:
 
 def _text(row: InboxRow, column: Column, now_ms: int) -> str:
     if column.name == "mark":
-        return (glyphs.UNREAD if row.unread else " ") + (glyphs.STAR if row.starred else " ")
+        return (glyphs.STAR if row.starred else " ") + (glyphs.UNREAD if row.unread else " ")
     if column.name == "sender":
         if row.verified:
             return row.sender.name

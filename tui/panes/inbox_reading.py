@@ -83,8 +83,8 @@ class InboxReading(BriefKeys):
         async with self._showing:
             if id == self._wanted:
                 await self.side.show(await self._read(id), self.now)
-                if self.side.mode is Mode.THREAD and self.side.view is not None:
-                    await self._draw_thread(id, self.side.view.brief.id)
+                if self.side.mode is Mode.THREAD:
+                    await self._draw_thread(id, None)
 
     async def _read(self, id: str) -> BriefView | None:
         try:
@@ -98,7 +98,6 @@ class InboxReading(BriefKeys):
         if self._split and event.list is self.listing and event.row.id != self._wanted:
             self.remove_class("-reading")
             self._want(event.row.id)
-        self.refresh_bindings()
 
     def _want(self, id: str | None) -> None:
         if id == self._wanted:
@@ -168,7 +167,7 @@ class InboxReading(BriefKeys):
             await self._draw_thread(id, id)
         return [view.number for view in self.side.thread.views if view.unread]
 
-    async def _draw_thread(self, id: str, at: str) -> None:
+    async def _draw_thread(self, id: str, at: str | None) -> None:
         thread = await self.office.thread(self.office.operator(), id, _MOST_THREAD)
         await self.side.show_thread(thread, at, self.now)
 

@@ -78,8 +78,8 @@ class Side(Widget):
         if view is not None and self.mode is Mode.SOURCE:
             self.source.show(view.brief)
 
-    async def show_thread(self, thread: ThreadView, at: str, now_ms: int) -> None:
-        """Show a thread, the brief with the id `at` picked out."""
+    async def show_thread(self, thread: ThreadView, at: str | None, now_ms: int) -> None:
+        """Show a thread, the brief with the id `at` picked out; None: the one that is."""
         await self.thread.show(thread, at, now_ms)
         self.turn(Mode.THREAD)
 

@@ -51,15 +51,15 @@ class ThreadPane(Reading):
         """The brief that is picked out."""
         return self.views[self.picked] if self.views else None
 
-    async def show(self, thread: ThreadView, at: str, now_ms: int) -> None:
-        """Show a thread, beginning where the brief with the id `at` is; one that is shown already only where it grew."""
+    async def show(self, thread: ThreadView, at: str | None, now_ms: int) -> None:
+        """Show a thread from the brief with the id `at` on; None: shown again, it keeps the one that is picked out."""
         ids = [view.brief.id for view in thread.briefs]
         known = [view.brief.id for view in self.views]
+        if at is None and self.view is not None:
+            at = self.view.brief.id
         self.views, self._left_out = thread.briefs, thread.left_out
         if ids == known:
             self.redraw(now_ms)
-            if at in ids:
-                self.pick(ids.index(at))
             return
         self.picked = ids.index(at) if at in ids else len(ids) - 1
         with self.app.batch_update():
