@@ -38,6 +38,7 @@ _STYLED = (
     "widgets/tab_bar",
     "widgets/notice",
     "widgets/row_list",
+    "widgets/reading",
     "widgets/brief_pane",
     "widgets/thread_pane",
     "widgets/find_line",
