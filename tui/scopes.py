@@ -73,9 +73,9 @@ async def page(
         return await office.sent(name, limit=limit, before=before, after=after)
     boxes = await mailboxes(office, scope)
     if scope.filter is Filter.STARRED:
-        return await office.starred(boxes, limit=limit, before=before, after=after)
+        return await office.starred(boxes, limit=limit, before=before, after=after, viewer=OPERATOR)
     unread = scope.filter is Filter.UNREAD
-    return await office.inbox(boxes, unread=unread, limit=limit, before=before, after=after)
+    return await office.inbox(boxes, unread=unread, limit=limit, before=before, after=after, viewer=OPERATOR)
 
 
 async def mailboxes(office: Office, scope: Scope) -> Sequence[str] | None:

@@ -24,25 +24,47 @@ async def inbox(
     limit: int,
     before: int | None,
     after: int | None,
+    viewer: str | None,
 ) -> InboxPage:
-    """Return part of these mailboxes (None: all of the node), newest first: what is next below a number, or above one."""
+    """Return part of these mailboxes (None: all of the node), newest first: what is next below a number, or above one.
+
+    Its stars are those of the mailboxes, and of `viewer`.
+    """
 
     def work(connection: sqlite3.Connection) -> InboxPage:
-        rows = entries.page(connection, mailboxes, unread=unread, limit=limit + 1, before=before, after=after)
+        rows = entries.page(
+            connection, mailboxes, unread=unread, limit=limit + 1, before=before, after=after, viewer=viewer
+        )
         return _inbox_page(connection, mailboxes, rows, limit, after)
 
     return await desk.mail.read(work)
 
 
 async def starred(
-    desk: Desk, names: Sequence[str] | None, *, limit: int, before: int | None, after: int | None
+    desk: Desk,
+    names: Sequence[str] | None,
+    *,
+    limit: int,
+    before: int | None,
+    after: int | None,
+    viewer: str | None,
 ) -> InboxPage:
-    """Return part of what these names (None: anyone on the node) have starred, as `inbox` does; archived mail too."""
+    """Return part of what these names (None: anyone on the node) have starred, as `inbox` does; archived mail too.
+
+    Of what `viewer` has starred, only what these names have in their mailboxes.
+    """
 
     def work(connection: sqlite3.Connection) -> InboxPage:
-        numbers = list(islice(stars.of(connection, names, before, after), limit + 1))
-        rows = entries.rows_of(connection, numbers, names)[::-1]
-        return _inbox_page(connection, names, rows, limit, after)
+        seen = names if names is None or viewer is None else (*names, viewer)
+        numbers = stars.of(connection, seen, before, after)
+        rows: list[InboxRow] = []
+        while len(rows) <= limit and (some := list(islice(numbers, limit + 1))):
+            theirs = stars.starred(connection, some, names)
+            found = entries.rows_of(connection, some, names, viewer)
+            found = [row for row in found if row.mailboxes or row.number in theirs]
+            rows += found if after is not None else found[::-1]
+        rows = rows[: limit + 1]
+        return _inbox_page(connection, names, rows if after is None else rows[::-1], limit, after)
 
     return await desk.mail.read(work)
 

@@ -340,18 +340,27 @@ class Office:
         limit: int = PAGE,
         before: int | None = None,
         after: int | None = None,
+        viewer: str | None = None,
     ) -> InboxPage:
         """Return part of these mailboxes (None: all of the node), newest first; `before` is a page's cursor.
 
-        With `after`, the rows are those next above that number.
+        With `after`, the rows are those next above that number. With `viewer`, that name's stars are seen too.
         """
-        return await listing.inbox(self._desk, mailboxes, unread=unread, limit=limit, before=before, after=after)
+        return await listing.inbox(
+            self._desk, mailboxes, unread=unread, limit=limit, before=before, after=after, viewer=viewer
+        )
 
     async def starred(
-        self, names: Sequence[str] | None, *, limit: int = PAGE, before: int | None = None, after: int | None = None
+        self,
+        names: Sequence[str] | None,
+        *,
+        limit: int = PAGE,
+        before: int | None = None,
+        after: int | None = None,
+        viewer: str | None = None,
     ) -> InboxPage:
         """Return part of what these names (None: anyone here) have starred: see `listing.starred`."""
-        return await listing.starred(self._desk, names, limit=limit, before=before, after=after)
+        return await listing.starred(self._desk, names, limit=limit, before=before, after=after, viewer=viewer)
 
     async def sent(
         self, name: str | None, *, limit: int = PAGE, before: int | None = None, after: int | None = None

@@ -43,10 +43,15 @@ class _Scope(NamedTuple):
 
     @property
     def whose(self) -> tuple[str, ...] | None:
-        """The names whose entries and stars count; None: everyone's."""
+        """The names whose entries count; None: everyone's."""
         if self.within is not None:
             return tuple(self.within)
         return None if self.party.is_operator else self.party.own_names
+
+    @property
+    def starrers(self) -> tuple[str, ...] | None:
+        """The names whose stars count; None: everyone's."""
+        return self.whose if self.within is None else (*self.within, self.party.name)
 
 
 async def search(
@@ -60,7 +65,7 @@ async def search(
         query: what for.
         limit: the most briefs.
         before: a page's cursor.
-        within: mailboxes that the operator looks through, and no others: what is unread or starred is so there.
+        within: mailboxes that the operator looks through, and no others: what is unread or archived is so there.
 
     Raises:
         InvalidInput: the query asks for nothing.
@@ -80,7 +85,7 @@ async def search(
         scope = _Scope(party, within)
         found = _look(connection, scope, query, _candidates(connection, scope, query, before), limit)
         shown = found.numbers[:limit]
-        rows = {row.number: row for row in entries.rows_of(connection, shown, scope.whose)}
+        rows = {row.number: row for row in entries.rows_of(connection, shown, scope.whose, party.name)}
         hits = [
             SearchHit(row=rows[number], excerpt=excerpt(briefs.load(briefs.by_number(connection, number)).body, words))
             for number in shown
@@ -107,7 +112,7 @@ def _candidates(connection: sqlite3.Connection, scope: _Scope, query: Query, bef
         numbers, _ = briefs.thread(connection, row["thread"], party.reader_or_all, MOST_LOOKED_AT)
         few: Iterator[int] | None = reversed(numbers)
     elif query.starred:
-        few = stars.of(connection, scope.whose)
+        few = stars.of(connection, scope.starrers)
     else:
         few = _few_unread(connection, scope) if query.unread else None
     if few is None:
@@ -175,7 +180,7 @@ def _in_steps(numbers: Iterator[int], first: int = 32) -> Iterator[list[int]]:
 
 def _look(connection: sqlite3.Connection, scope: _Scope, query: Query, candidates: Iterator[int], limit: int) -> _Found:
     """Look at candidates until one more than `limit` fits, or enough were looked at."""
-    conditions, values = _conditions(scope.whose, query)
+    conditions, values = _conditions(scope, query)
     numbers: list[int] = []
     looked_at = 0
     last: int | None = None
@@ -195,28 +200,32 @@ def _look(connection: sqlite3.Connection, scope: _Scope, query: Query, candidate
     return _Found(numbers[: limit + 1], looked_at, last)
 
 
-def _conditions(whose: tuple[str, ...] | None, query: Query) -> tuple[list[str], list[int | str]]:
+def _conditions(scope: _Scope, query: Query) -> tuple[list[str], list[int | str]]:
     """Return what of a query the full text does not know, as SQL conditions on a brief, and their values."""
-    named = "" if whose is None else f" AND {{}} IN ({', '.join('?' * len(whose))})"
-    held = f"SELECT 1 FROM entries e WHERE e.brief = b.number{named.format('e.mailbox')}"
-    marked = f"SELECT 1 FROM stars s WHERE s.brief = b.number{named.format('s.name')}"
-    tests: list[tuple[bool | None, list[str]]] = [
-        (query.unread, [f"EXISTS ({held} AND e.read_at IS NULL)"]),
-        (query.starred, [f"EXISTS ({marked})"]),
-        (query.archived, [f"EXISTS ({held})", f"NOT EXISTS ({held} AND e.archived_at IS NULL)"]),
+    whose, starrers = scope.whose, scope.starrers
+    held = f"SELECT 1 FROM entries e WHERE e.brief = b.number{_among('e.mailbox', whose)}"
+    marked = f"SELECT 1 FROM stars s WHERE s.brief = b.number{_among('s.name', starrers)}"
+    tests: list[tuple[bool | None, tuple[str, ...] | None, list[str]]] = [
+        (query.unread, whose, [f"EXISTS ({held} AND e.read_at IS NULL)"]),
+        (query.starred, starrers, [f"EXISTS ({marked})"]),
+        (query.archived, whose, [f"EXISTS ({held})", f"NOT EXISTS ({held} AND e.archived_at IS NULL)"]),
     ]
     conditions: list[str] = []
     values: list[int | str] = []
-    for wanted, parts in tests:
+    for wanted, names, parts in tests:
         if wanted is not None:
             test = " AND ".join(parts)
             conditions.append(test if wanted else f"NOT ({test})")
-            values += (whose or ()) * len(parts)
+            values += (names or ()) * len(parts)
     for day, compare in ((query.after, ">="), (query.before, "<")):
         if day is not None:
             conditions.append(f"b.at {compare} ?")
             values.append(_start(day))
     return conditions, values
+
+
+def _among(column: str, names: tuple[str, ...] | None) -> str:
+    return "" if names is None else f" AND {column} IN ({', '.join('?' * len(names))})"
 
 
 def _start(day: str) -> int:

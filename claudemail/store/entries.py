@@ -196,6 +196,7 @@ def page(
     limit: int,
     before: int | None = None,
     after: int | None = None,
+    viewer: str | None = None,
 ) -> list[InboxRow]:
     """Return up to `limit` rows of these mailboxes (None: all of the node) that are not archived, newest first.
 
@@ -208,6 +209,7 @@ def page(
         limit: the most rows.
         before: only numbers below this.
         after: only numbers above this; the other edge is not looked at then.
+        viewer: whose stars are seen beside those of the mailboxes.
     """
     names = mailboxes_of(connection) if mailboxes is None else mailboxes
     beyond, order = ("<", "DESC") if after is None else (">", "ASC")
@@ -224,7 +226,8 @@ def page(
                     (mailbox, edge, limit),
                 )
             )
-    rows = _merged(connection, walks, limit, mailboxes, oldest_first=after is not None)
+    seen = mailboxes if mailboxes is None or viewer is None else (*mailboxes, viewer)
+    rows = _merged(connection, walks, limit, seen, oldest_first=after is not None)
     return rows if after is None else rows[::-1]
 
 
@@ -271,8 +274,16 @@ def most_pressing(connection: sqlite3.Connection, mailboxes: Sequence[str], limi
     return rows
 
 
-def rows_of(connection: sqlite3.Connection, numbers: Sequence[int], mailboxes: Sequence[str] | None) -> list[InboxRow]:
-    """Return briefs as lines of an inbox, with what they are in these mailboxes (None: all), in the order of their numbers."""
+def rows_of(
+    connection: sqlite3.Connection,
+    numbers: Sequence[int],
+    mailboxes: Sequence[str] | None,
+    viewer: str | None = None,
+) -> list[InboxRow]:
+    """Return briefs as lines of an inbox, with what they are in these mailboxes (None: all), in the order of their numbers.
+
+    The stars are those of the mailboxes, and of the viewer's.
+    """
     held: dict[int, list[sqlite3.Row]] = {}
     whose = "" if mailboxes is None else f" AND mailbox IN ({_marks(mailboxes)})"
     for row in connection.execute(
@@ -281,7 +292,8 @@ def rows_of(connection: sqlite3.Connection, numbers: Sequence[int], mailboxes: S
         (*numbers, *(mailboxes or ())),
     ):
         held.setdefault(row["brief"], []).append(row)
-    marked = stars.starred(connection, numbers, mailboxes)
+    seen = mailboxes if mailboxes is None or viewer is None else (*mailboxes, viewer)
+    marked = stars.starred(connection, numbers, seen)
     rows = connection.execute(
         f"SELECT {ROW_COLUMNS} FROM briefs b WHERE b.number IN ({_marks(numbers)}) ORDER BY b.number", tuple(numbers)
     ).fetchall()
@@ -292,14 +304,14 @@ def _merged(
     connection: sqlite3.Connection,
     walks: Sequence[Iterable[sqlite3.Row]],
     limit: int,
-    mailboxes: Sequence[str] | None,
+    starrers: Sequence[str] | None,
     *,
     oldest_first: bool,
 ) -> list[InboxRow]:
-    """Merge rows that are each in order of number into lines of an inbox, one a brief."""
+    """Merge rows that are each in order of number into lines of an inbox, one a brief, with these names' stars."""
     merged = heapq.merge(*walks, key=lambda row: row["number"], reverse=not oldest_first)
     groups = [list(same) for _, same in islice(groupby(merged, key=lambda row: row["number"]), limit)]
-    marked = stars.starred(connection, [group[0]["number"] for group in groups], mailboxes)
+    marked = stars.starred(connection, [group[0]["number"] for group in groups], starrers)
     return [_line(group[0], group, starred=group[0]["number"] in marked) for group in groups]
 
 

@@ -78,7 +78,7 @@ async def test_unread_again(office: Office, console: Console, send: Send) -> Non
     mine = await send("alpha", "operator", "mine", "text")
     async with console(office) as seen:
         await seen.press("U")
-        await seen.until(lambda: any("mine is unread as it is" in words for words in _told(seen)))
+        await seen.until(lambda: any("mine: unread as it is" in words for words in _told(seen)))
         await seen.press("enter")
         await seen.until(lambda: "yours, read" in seen.text())
         await seen.press("U")

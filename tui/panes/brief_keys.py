@@ -34,18 +34,17 @@ class Target(NamedTuple):
     number: int
     ref: str
     title: str
-    mine: bool
 
     @classmethod
     def of_row(cls, row: InboxRow) -> Target:
         """Return the brief of a row."""
-        return cls(row.id, row.number, row.ref, row.title, OPERATOR in row.mailboxes)
+        return cls(row.id, row.number, row.ref, row.title)
 
     @classmethod
     def of_view(cls, view: BriefView) -> Target:
         """Return a brief that is read."""
         brief: Brief = view.brief
-        return cls(brief.id, view.number, brief.ref, brief.title, OPERATOR in view.mailboxes)
+        return cls(brief.id, view.number, brief.ref, brief.title)
 
 
 class BriefKeys(Pane):
@@ -92,23 +91,23 @@ class BriefKeys(Pane):
 
     def action_unread(self) -> None:
         """Take one's own mail for unread again."""
-        own = [target for target in self.targets if target.mine]
-        if own:
-            self._do(self._unread(own))
-        elif self.targets:
-            self._tell("Only your own mail can be unread again; this is others'.")
+        if self.targets:
+            self._do(self._unread(self.targets))
 
-    async def _unread(self, own: Sequence[Target]) -> None:
+    async def _unread(self, targets: Sequence[Target]) -> None:
         office = self.office
-        numbers = await office.unread(office.operator(), [target.number for target in own])
+        numbers = await office.unread(office.operator(), [target.number for target in targets])
         if not numbers:
-            self._tell(f"{_named(own)} is unread as it is.")
+            mine = OPERATOR in (await office.read(office.operator(), targets[0].id)).mailboxes
+            words = f"{_named(targets)}: unread as it is." if mine else "Only your own mail can be unread again."
+            self._tell(words)
             return
 
         async def undo() -> None:
             await office.shown(office.operator(), numbers)
 
-        self.post_message(Done(scrub_line(f"Unread again: {_named(own)}"), undo))
+        again = [target for target in targets if target.number in numbers]
+        self.post_message(Done(scrub_line(f"Unread again: {_named(again)}"), undo))
 
     def action_all_read(self) -> None:
         """Mark all of one's own mail read, asking first where that is much."""
