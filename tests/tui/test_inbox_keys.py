@@ -46,7 +46,7 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Seen], list[Message]]:
     return listen
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
+@pytest.mark.parametrize("size", [WIDE, SMALL])
 async def test_stars(office: Office, console: Console, send: Send, size: tuple[int, int]) -> None:
     """The key s stars the brief under the cursor, those that are marked, or the one that is read; u takes that back."""
     for number in range(3):

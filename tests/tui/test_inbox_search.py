@@ -69,7 +69,7 @@ async def test_finding_as_one_types(office: Office, console: Console, send: Send
         assert not seen.pane.find_line.display
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
+@pytest.mark.parametrize("size", [WIDE, SMALL])
 async def test_going_back_to_the_list_as_it_was(
     office: Office, console: Console, many: Callable[[int], Awaitable[None]], size: tuple[int, int]
 ) -> None:
