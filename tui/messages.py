@@ -39,3 +39,8 @@ class Write(Message):
     """Answer its other recipients too."""
     forward: bool = False
     """Pass it on instead of answering it."""
+
+
+@dataclass
+class Narrowed(Message):
+    """A pane shows more or less than before: what it says of itself is another."""

@@ -292,6 +292,18 @@ class LaneView(View):
     """Whether its public key is known here, so that its signatures are checked."""
     pull: bool = False
     """Whether it cannot be reached, and fetches its mail."""
+    failing_since: int | None = None
+    """Since when every call to it has failed."""
+
+
+class PingView(View):
+    """A node that was asked whether it is there."""
+
+    node: str
+    rtt_ms: float | None
+    """How long its answer took; None: there was none."""
+    error: str | None
+    """Why there was none, or what is wrong with it."""
 
 
 class RetryView(View):
@@ -391,6 +403,25 @@ class NodeView(View):
     liveness: Liveness
     heard_at: int | None
     presences: list[Presence]
+
+
+class NodeBeats(View):
+    """What was heard of a node, slot by slot, oldest first."""
+
+    heard: list[bool]
+    """Whether anything was heard of it."""
+    names: dict[str, list[int | None]]
+    """For each name: how many beats told that it had worked since the one before; None: it was not seen there."""
+
+
+class BeatsView(View):
+    """The history of the fleet's heartbeats, up to the last slot that is over."""
+
+    slot_ms: int
+    """How long a slot is."""
+    until: int
+    """When the last one ended, Unix milliseconds."""
+    nodes: dict[str, NodeBeats]
 
 
 class RosterView(View):

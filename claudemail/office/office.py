@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from claudemail import callsigns
-from claudemail.checkup import CheckupView
+from claudemail.checkup import CheckupView, Finding
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
 from claudemail.errors import StoreDamaged, StoreForeign
@@ -21,12 +21,14 @@ from claudemail.model.views import (
     ActionPage,
     ActionUpdated,
     ActionView,
+    BeatsView,
     BriefView,
     CheckView,
     CleanView,
     DigestView,
     InboxPage,
     MyActions,
+    PingView,
     RetryView,
     RosterView,
     RotationView,
@@ -45,6 +47,7 @@ from claudemail.office import (
     fleet,
     introducing,
     inviting,
+    pinging,
     reading,
     retrying,
     rotation,
@@ -421,7 +424,15 @@ class Office:
         """Return what in the fleet wants attention: see `examining.checkup`."""
         return await examining.checkup(self._desk)
 
-    async def retry(self, what: str | None = None, *, dead: bool = False) -> RetryView:
+    async def snooze(self, finding: Finding, until: int | None) -> None:
+        """Do not tell of a finding until then (Unix milliseconds), or tell of it again: see `examining.snooze`."""
+        await examining.snooze(self._desk, finding, until)
+
+    async def ping(self, node: str) -> PingView:
+        """Ask a node whether it is there: see `pinging.ping`."""
+        return await pinging.ping(self._desk, node)
+
+    async def retry(self, what: str | None = None, *, dead: bool | None = None) -> RetryView:
         """Have a node, or all, tried at once, and dead letters of a node, a brief, or all, sent again. See `retrying.retry`."""
         return await retrying.retry(self._desk, what, dead=dead)
 
@@ -436,3 +447,16 @@ class Office:
     async def roster(self) -> RosterView:
         """Return everyone in the fleet, as far as this node knows."""
         return await fleet.roster(self._desk)
+
+    async def heartbeats(self, slots: int) -> BeatsView:
+        """Return the history of heartbeats: see `fleet.heartbeats`."""
+        return await fleet.heartbeats(self._desk, slots)
+
+    def fingerprint(self, node: str) -> str | None:
+        """Return a short form of a node's public key as it is known now, for people to compare; None: it is not known."""
+        from claudemail.keys import fingerprint  # 40 ms, which most who open an office can do without
+
+        if node == self.config.node_id:
+            return fingerprint(self._desk.key.public)
+        public = self._desk.keyring.current.get(node)
+        return None if public is None else fingerprint(public)
