@@ -54,7 +54,7 @@ BELONGS: list[BindingType] = [
 ]
 
 TRY: list[BindingType] = [
-    Binding("p", "ping", "ping", id="try.ping", show=False, tooltip="Ask the node whether it is there"),
+    Binding("p", "ping", "ping", id="try.ping", tooltip="Ask the node whether it is there"),
     Binding(
         "ctrl+r", "retry", "try again", id="try.again", show=False, tooltip="Try at once what has not come through"
     ),

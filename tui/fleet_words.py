@@ -81,6 +81,11 @@ def trouble(lane: LaneView) -> str:
     return scrub_line(lane.error).removeprefix(f"{lane.node} ").removesuffix(".")
 
 
+def why(lane: LaneView) -> str:
+    """Return the same in fewer words, for where it stands beside that the peer is silent or mail waits."""
+    return trouble(lane).removeprefix("cannot be reached: ")
+
+
 def next_try(lane: LaneView, now_ms: int, *, gateway: bool) -> str:
     """Return when a peer is tried again, to the minute; the empty string: nothing failed."""
     if lane.error is None:
@@ -132,10 +137,9 @@ def one_line(known: Known, now_ms: int) -> Iterator[str]:
         return
     if lane.waiting:
         yield queue(lane, now_ms)
-    if lane.dead:
-        yield plural(lane.dead, "dead letter")
     running = known.status.gateway_pid is not None
-    yield from filter(None, (trouble(lane), next_try(lane, now_ms, gateway=running), skew(lane)))
+    dead = plural(lane.dead, "dead letter") if lane.dead else ""
+    yield from filter(None, (why(lane), dead, next_try(lane, now_ms, gateway=running), skew(lane)))
     if not lane.waiting:
         yield queue(lane, now_ms)
 
@@ -154,8 +158,8 @@ def node_aside(node: NodeView, known: Known | None, now_ms: int) -> Iterator[str
     if quiet or lane.rtt_ms is not None:
         yield quiet or round_trip(lane, now_ms)
     yield queue(lane, now_ms)
-    if (why := trouble(lane)) and lane.waiting:
-        yield why
+    if lane.error is not None and lane.waiting:
+        yield why(lane)
 
 
 def bars(heard: Sequence[bool], worked: Sequence[int | None], cells: int) -> str:

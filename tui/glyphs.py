@@ -24,7 +24,7 @@ DELIVERY = {
     DeliveryState.FAILED: "×",
 }
 
-SEVERITY = {Severity.CRITICAL: "▲", Severity.WARNING: "△", Severity.INFO: "i"}
+SEVERITY = {Severity.CRITICAL: "▲", Severity.WARNING: "!", Severity.INFO: "i"}
 
 LEGEND = (
     (UNREAD, "unread in a mailbox of this node"),

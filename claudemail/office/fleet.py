@@ -60,7 +60,7 @@ async def heartbeats(desk: Desk, slots: int) -> BeatsView:
     length = slot_ms(desk.config.heartbeat_interval_ms)
     until = desk.wall() // length * length
     starts = range(until - slots * length, until, length)
-    found = await desk.registry.read(lambda connection: beats.since(connection, starts.start))
+    found = await desk.registry.read(lambda connection: beats.between(connection, starts.start, until))
     nodes = {}
     for node, heard in found.items():
         by_slot = {beat.slot: beat.worked for beat in heard}

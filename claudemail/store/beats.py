@@ -46,10 +46,11 @@ def note(connection: sqlite3.Connection, node: str, roster: Iterable[Presence], 
     )
 
 
-def since(connection: sqlite3.Connection, first: int) -> dict[str, list[Beat]]:
-    """Return what was heard of each node in the slots from `first` (Unix milliseconds) on, oldest first."""
+def between(connection: sqlite3.Connection, first: int, end: int) -> dict[str, list[Beat]]:
+    """Return what was heard of each node in the slots from `first` to before `end` (Unix milliseconds), oldest first."""
     found: dict[str, list[Beat]] = {}
-    for row in connection.execute("SELECT node, slot, names FROM beats WHERE slot >= ? ORDER BY slot", (first,)):
+    query = "SELECT node, slot, names FROM beats WHERE slot >= ? AND slot < ? ORDER BY slot"
+    for row in connection.execute(query, (first, end)):
         worked = {name: count for name, (count, _) in json.loads(row["names"]).items()}
         found.setdefault(row["node"], []).append(Beat(row["slot"], worked))
     return found

@@ -74,7 +74,7 @@ class BesidePane(Pane, Generic[Row]):
         """Going back needs something to go back from; two sides need room."""
         del parameters
         if action == "back":
-            return True if self.reading or self.facts.has_focus or self.listing.marked else None
+            return True if self.reading or self.facts.has_focus or self.has_class("-zoom") else None
         return True if action not in ("other", "zoom") or self.wide or self.has_class("-below") else None
 
     def action_back(self) -> None:
@@ -97,6 +97,7 @@ class BesidePane(Pane, Generic[Row]):
         self.toggle_class("-zoom-facts")
 
     def on_resize(self) -> None:
-        """Do not leave the keys where nothing is seen."""
-        if not self.wide and not self.reading and not self.has_class("-below"):
-            self.listing.focus() if self.facts.has_focus else None
+        """Do not leave the keys where nothing is seen, and tell in more or fewer words."""
+        if not self.wide and not self.reading and not self.has_class("-below") and self.facts.has_focus:
+            self.listing.focus()
+        self.draw()

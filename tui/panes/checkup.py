@@ -100,11 +100,11 @@ class CheckupPane(BesidePane[Finding]):
     def about(self, row: Finding) -> Content:
         """Return a finding in full, and what to do."""
         title = titled(row.rule, severity_words(row.severity), _STYLE[row.severity])
-        return paragraphs(
-            Content("\n").join([title, prose(scrub_line(row.what))]),
-            prose(scrub_line(row.remedy), "$primary"),
-            table(self._facts(row)),
-        )
+        what, remedy = prose(scrub_line(row.what)), prose(scrub_line(row.remedy), "$primary")
+        facts = table(self._facts(row))
+        if not self.wide:  # the list is right above it, and room is short
+            return Content("\n").join([what, remedy, facts])
+        return paragraphs(Content("\n").join([title, what]), remedy, facts)
 
     def _facts(self, finding: Finding) -> Iterator[Fact]:
         now = self.now

@@ -124,7 +124,7 @@ class RosterPane(Pane):
             "  gap: node not heard"
         )
         if len(words) > width:
-            words = f"{whole} of beats: {bars[0]} there {bars[1:]} at work {gone} away, gap: not heard"
+            words = f"{whole}: {bars[0]} there {bars[1:]} at work {gone} away, gap: not heard"
         if words != self._said:
             self._said = words
             self._legend.update(Content(cut(words, width)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.style import Style
+
 from claudemail.checkup import Finding, Severity
 from claudemail.text import scrub_line
 from claudemail.tui import glyphs
@@ -38,7 +40,7 @@ class FindingsList(RowList[Finding]):
             (fit(since, _AGE, right=True), dim),
         ]
         what = shortened(scrub_line(row.what), max(width - 3, 1))
-        return [first, [("  ", dim), (what, dim if asleep else self.style_of("row"))]]
+        return [first, [("  ", dim), (what, dim if asleep else Style.null())]]
 
 
 def severity_words(severity: Severity) -> str:

@@ -63,10 +63,10 @@ class NodesList(RowList[Known]):
         below = " · ".join(fleet_words.one_line(row, self.now_ms))
         bad = lane is not None and bool(lane.error or lane.dead or (lane.waiting and row.liveness is Liveness.STALE))
         bad = bad or (lane is None and (row.status.gateway_pid is None or row.status.listen_error is not None))
-        address = fleet_words.way(row)
+        address = "" if lane is None and row.status.listening else fleet_words.way(row)
         room = max(width - 2, 0)
         second: list[Part] = [("  ", Style.null()), (shortened(below, room), self.style_of("high" if bad else "dim"))]
         left = room - len(below) - 3
-        if left >= len(address):
+        if address and left >= len(address):
             second.append((f"   {scrub_line(address)}", self.style_of("dim")))
         return [first, second]

@@ -17,6 +17,7 @@ from claudemail.tui.widgets.row_list import Part, RowList
 
 SLOTS = 30
 """How many slots of heartbeats there is room for at most."""
+_MOST_PROJECT = 30
 _STYLE = {Liveness.LIVE: "good", Liveness.LATE: "high", Liveness.STALE: "unverified", Liveness.AWAY: "dim"}
 
 
@@ -76,18 +77,17 @@ def columns(width: int, names: Iterable[str]) -> list[Column]:
         Column("state", "state", 7),
         Column("bars", "beats", slots),
         Column("seen", "last", 4, right=True),
-        Column("unread", "unread", 6 if narrow else 10, right=True),
+        Column("unread", "unread", 7 if narrow else 10, right=True),
     ]
     if width >= 56:
         found.append(Column("read", "read", 9 if wide else 4, right=True))
-    if wide:
-        found.append(Column("instance", "instance", 14))
+    more = [Column("instance", "instance", 14)] if wide else []
     if width >= 110:
-        found += [Column("pid", "PID", 7, right=True), Column("since", "there since", 11, right=True)]
-    rest = width - sum(column.width + 1 for column in found)
+        more += [Column("pid", "PID", 7, right=True), Column("since", "for", 5, right=True)]
+    rest = width - sum(column.width + 1 for column in (*found, *more))
     if rest >= 4:
-        found.insert(-2 if width >= 110 else len(found), Column("project", "project", rest))
-    return found
+        found.append(Column("project", "project", min(rest, _MOST_PROJECT) if wide else rest))
+    return found + more
 
 
 class RosterList(RowList[RosterRow]):
@@ -125,7 +125,9 @@ class RosterList(RowList[RosterRow]):
     def _name_line(self, row: NameRow, width: int) -> list[Part]:
         line: list[Part] = [(" ", Style.null())]
         for column in self._columns(width):
-            text = fit(self._cell(row, column), column.width, right=column.right)
+            text = self._cell(row, column)
+            if column.name != "bars":  # in which a gap at the start must stay
+                text = fit(text, column.width, right=column.right)
             line += [(text, self._style(row, column)), (" ", Style.null())]
         return line
 
