@@ -63,7 +63,7 @@ def round_trip(lane: LaneView, now_ms: int) -> str:
         return ""
     words = f"{lane.rtt_ms:.0f} ms" if lane.rtt_ms >= 1 else "<1 ms"
     old = lane.liveness is not Liveness.LIVE and lane.heard_at is not None
-    return f"{words} {age(lane.heard_at, now_ms)} ago" if old and lane.heard_at is not None else words
+    return f"{words}, {age(lane.heard_at, now_ms)} ago" if old and lane.heard_at is not None else words
 
 
 def queue(lane: LaneView, now_ms: int) -> str:

@@ -98,12 +98,10 @@ def needs_of(status: StatusView, mail: CheckView, now_ms: int, snoozed: Sequence
     needs = []
     here = Place(Where.NODES, status.node)
     asleep = Counter(finding.rule for finding in snoozed)
-    if asleep[Rule.GATEWAY]:
-        pass
-    elif status.gateway_pid is None and status.lanes:  # without peers it has nothing to do
+    if status.gateway_pid is None and status.lanes and not asleep[Rule.GATEWAY]:  # without peers it has nothing to do
         waits = ", mail waits" if any(lane.waiting for lane in status.lanes) else ""
         needs.append(Need(f"gateway down{waits}", "gateway down", grave=True, place=here))
-    elif status.listen_error:
+    elif status.listen_error and not asleep[Rule.GATEWAY]:
         reason = shorten(status.listen_error, _MOST_REASON)
         needs.append(Need(f"gateway cannot listen: {reason}", "gateway cannot listen", grave=True, place=here))
     dead = sum(lane.dead for lane in status.lanes) - asleep[Rule.DEAD_LETTERS]

@@ -14,6 +14,7 @@ from claudemail.config import Config
 from claudemail.model.brief import Draft
 from claudemail.office import Office
 from claudemail.office.actions import NewAction
+from claudemail.tui.examined import Examined
 from claudemail.tui.panes.checkup import CheckupPane, place_of
 from claudemail.tui.places import Place, Where
 from tests.tui.conftest import NARROW, SMALL, WIDE, Clock, Console
@@ -146,6 +147,16 @@ async def test_a_clean_state_says_when_it_looked(
         await seen.until(lambda: "Nothing needs attention." in seen.text())
         assert "by 14 rules." in seen.text()
         assert ":23," in seen.text()
+
+
+async def test_a_checkup_is_kept_for_a_moment(office: Office) -> None:
+    """Who wants to know how it was lately is given the last checkup; who looks is given a new one."""
+    examined = Examined(office)
+    first = await examined.lately()
+    assert await examined.lately() is first
+    second = await examined.now()
+    assert second is not first
+    assert await examined.lately() is second
 
 
 async def test_a_store_that_fails(office: Office, console: Console) -> None:

@@ -85,16 +85,13 @@ class BesidePane(Pane, Generic[Row]):
     def action_other(self) -> None:
         """Give the keys to the text, or back to the list."""
         if self.has_class("-zoom"):
-            self._zoom_other()
+            self.toggle_class("-zoom-facts")
         (self.listing if self.facts.has_focus else self.facts).focus()
 
     def action_zoom(self) -> None:
         """Give all of the room to the side that has the keys, or take that back."""
         self.toggle_class("-zoom")
         self.set_class(self.has_class("-zoom") and self.facts.has_focus, "-zoom-facts")
-
-    def _zoom_other(self) -> None:
-        self.toggle_class("-zoom-facts")
 
     def on_resize(self) -> None:
         """Do not leave the keys where nothing is seen, and tell in more or fewer words."""

@@ -61,18 +61,18 @@ class CheckupPane(BesidePane[Finding]):
             "critical": [one for one in view.findings if one.severity is Severity.CRITICAL],
             "snoozed": view.snoozed,
         }[self._filter]
-        self.listing.empty = self._clean(view)
+        self.listing.empty = self._clean()
         self.listing.set_rows(rows, self.now)
         self.set_class(not rows, "-clean")
         self.draw()
 
-    def _clean(self, view: CheckupView) -> str:
+    def _clean(self) -> str:
+        """Return what an empty list says, with the time: to the minute, so that looking again writes nothing."""
         if self._filter == "snoozed":
             return "Nothing is snoozed.\nf shows all findings."
         looked = f"Looked at {local(self.now, self.now)},\nby {len(RULES)} rules."
         if self._filter == "critical":
             return f"Nothing is critical.\n{looked}\nf shows all findings."
-        del view
         return f"Nothing needs attention.\n{looked}"
 
     @property

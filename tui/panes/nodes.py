@@ -203,11 +203,7 @@ def _dead(known: Known, now_ms: int) -> Content:
 
 
 def _keys(known: Known) -> Content:
-    words = (
-        "p asks its gateway"
-        if known.lane is None
-        else "p asks whether it is there   ctrl+r tries what waits   o findings"
-    )
+    words = "p asks its gateway" if known.lane is None else "p asks it   ctrl+r tries again   o its findings"
     return Content.styled(words, "$muted")
 
 

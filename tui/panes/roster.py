@@ -115,8 +115,7 @@ class RosterPane(Pane):
     def _draw_legend(self) -> None:
         self._legend.display = self.size.height >= _LEAST_HEIGHT_WITH_LEGEND and not self._input.has_focus
         width = max(self.size.width - 4, 1)
-        names = [row.name for row in self.listing.rows if isinstance(row, NameRow)]
-        slots = next(column.width for column in columns(width, names) if column.name == "bars")
+        slots = next(column.width for column in columns(width, []) if column.name == "bars")
         length, whole = _time(self._slot_ms), _time(self._slot_ms * slots)
         bars, gone = fleet_words.BARS, fleet_words.GONE
         words = (
@@ -148,7 +147,6 @@ class RosterPane(Pane):
         self._filter, self._only_here = kind, only_here
         with self._input.prevent(Input.Changed):
             self._input.value = word
-        self._input.display = bool(word) and self._input.has_focus
         self._show()
         self.refresh_bindings()
 
@@ -207,8 +205,12 @@ class RosterPane(Pane):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go on in the list of those who fit."""
         event.stop()
-        self._input.display = False
         self.listing.focus()
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        """Take the line away once it has not the keys any more."""
+        event.stop()
+        self._input.display = False
         self._draw_legend()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

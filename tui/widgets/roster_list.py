@@ -105,7 +105,9 @@ class RosterList(RowList[RosterRow]):
         return f"   {words}", self.style_of("heading")
 
     def _columns(self, width: int) -> list[Column]:
-        return columns(width - 1, (row.name for row in self.rows if isinstance(row, NameRow)))
+        # A node stands one cell to the left of those who are on it.
+        names = (row.name if isinstance(row, NameRow) else row.node.node[1:] for row in self.rows)
+        return columns(width - 1, names)
 
     def parts(self, row: RosterRow, width: int) -> list[list[Part]]:
         """Return the line of a node, or of somebody on it."""
@@ -113,13 +115,12 @@ class RosterList(RowList[RosterRow]):
 
     def _node_line(self, row: NodeRow, width: int) -> list[Part]:
         node = row.node
-        words = fleet_words.state(node.liveness)
+        name, state = (column.width for column in self._columns(width)[:2])
         aside = " · ".join(fleet_words.node_aside(node, row.known, self.now_ms))
-        room = max(width - len(node.node) - len(words) - 4, 0)
         return [
-            (f"{node.node}  ", self.style_of("strong")),
-            (words, self.style_of(_STYLE[node.liveness])),
-            (f"  {shortened(aside, room)}", self.style_of("dim")),
+            (fit(node.node, name + 1) + " ", self.style_of("strong")),
+            (fit(fleet_words.state(node.liveness), state) + " ", self.style_of(_STYLE[node.liveness])),
+            (shortened(aside, max(width - name - state - 3, 0)), self.style_of("dim")),
         ]
 
     def _name_line(self, row: NameRow, width: int) -> list[Part]:
