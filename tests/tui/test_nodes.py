@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from claudemail.config import Config
+from claudemail.keys import KEY_FILE
 from claudemail.model.brief import Draft
 from claudemail.model.parcel import Answer, Refusal
 from claudemail.office import Office
@@ -180,6 +182,15 @@ async def test_nothing_changed_nothing_written(office: Office, console: Console,
             clock.now += MINUTE
             await again(seen)
             await seen.until(lambda: "the next try is due" in seen.text())
+
+
+async def test_a_key_that_cannot_be_read_is_said(office: Office, console: Console) -> None:
+    """Where this node's own key is broken, that stands in its place, and the pane works."""
+    Path(office.config.state_dir, KEY_FILE).write_text("no key")
+    async with console(office) as seen:
+        await seen.press("4")
+        await seen.until(lambda: KEY_FILE in at(seen, NodesPane).facts.content.plain)
+        assert "this node" in seen.text()
 
 
 async def spoil(office: Office, text: str) -> None:

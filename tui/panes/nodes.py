@@ -22,7 +22,7 @@ from claudemail.tui.moments import age, local
 from claudemail.tui.panes.beside import BesidePane
 from claudemail.tui.places import Place, Where
 from claudemail.tui.screens.ask import AskScreen, Question
-from claudemail.tui.trouble import told
+from claudemail.tui.trouble import EXPECTED, in_words, told
 from claudemail.tui.widgets.choices import Choice
 from claudemail.tui.widgets.facts import Fact, paragraphs, prose, table, titled
 from claudemail.tui.widgets.nodes_list import NodesList
@@ -86,12 +86,12 @@ class NodesPane(BesidePane[Known]):
     def _peer(self, known: Known, lane: LaneView) -> Iterator[Fact]:
         now, running = self.now, known.status.gateway_pid is not None
         yield "heard", "never" if lane.heard_at is None else _ago(lane.heard_at, now), ""
-        yield "address", fleet_words.way(known), ""
-        yield "round trip", fleet_words.round_trip(lane, now), ""
         yield "lane", fleet_words.queue(lane, now), "$high" if lane.waiting and lane.error else ""
         yield "error", fleet_words.trouble(lane), "$high"
         yield "failing", "" if lane.failing_since is None else f"since {local(lane.failing_since, now)}", ""
         yield "next try", fleet_words.next_try(lane, now, gateway=running), ""
+        yield "address", fleet_words.way(known), ""
+        yield "round trip", fleet_words.round_trip(lane, now), ""
         other = lane.version not in (None, known.status.version)
         yield "version", lane.version or "not known", "$high" if other else ""
         within = "" if lane.skew_ms is None else "within a second of this node's"
@@ -104,7 +104,10 @@ class NodesPane(BesidePane[Known]):
         yield "key", self._fingerprint(known.node) or "not known", ""
 
     def _fingerprint(self, node: str) -> str:
-        return self.office.fingerprint(node) or ""
+        try:
+            return self.office.fingerprint(node) or ""
+        except EXPECTED as error:  # this node's own may be unreadable, which is no reason to show nothing
+            return in_words(error)
 
     def on_row_list_opened(self, event: RowList.Opened) -> None:
         """Read all that is known of a node."""
