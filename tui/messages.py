@@ -18,6 +18,11 @@ class Go(Message):
 
 
 @dataclass
+class AsideChanged(Message):
+    """What a pane says of itself beside the line of panes is other now."""
+
+
+@dataclass
 class Done(Message):
     """Something was done that can be undone."""
 
@@ -39,8 +44,3 @@ class Write(Message):
     """Answer its other recipients too."""
     forward: bool = False
     """Pass it on instead of answering it."""
-
-
-@dataclass
-class Narrowed(Message):
-    """A pane shows more or less than before: what it says of itself is another."""

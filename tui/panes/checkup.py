@@ -13,9 +13,8 @@ from claudemail.clock import WallClock
 from claudemail.office import Office
 from claudemail.text import scrub_line
 from claudemail.tui.bindings import BELONGS, COPY, FILTER, SNOOZE
-from claudemail.tui.copying import copy
 from claudemail.tui.examined import Examined
-from claudemail.tui.messages import Done, Go, Narrowed
+from claudemail.tui.messages import AsideChanged, Done, Go
 from claudemail.tui.moments import age, local
 from claudemail.tui.needs import OVERDUE, URGENT
 from claudemail.tui.panes.beside import BesidePane
@@ -137,7 +136,7 @@ class CheckupPane(BesidePane[Finding]):
         """Show all findings, the critical ones, or those that are snoozed."""
         self._filter = FILTERS[(FILTERS.index(self._filter) + 1) % len(FILTERS)]
         self._show()
-        self.post_message(Narrowed())
+        self.post_message(AsideChanged())
 
     def action_snooze(self) -> None:
         """Do not tell of the finding for a day, or tell of it again."""
@@ -155,21 +154,21 @@ class CheckupPane(BesidePane[Finding]):
     async def _sleep(self, finding: Finding, until: int | None) -> None:
         await self.office.snooze(finding, until)
         await self.refresh_pane()
-        self.post_message(Narrowed())
+        self.post_message(AsideChanged())
 
     def action_copy(self) -> None:
         """Copy the finding with what to do."""
         finding = self.listing.current
         if finding is not None:
             text = f"{finding.severity}, {finding.rule}: {finding.what}\n{finding.remedy}"
-            self.run_worker(copy(self.app, text, "the finding"), group="copy")
+            self.copy_out(text, "the finding")
 
     def action_copy_id(self) -> None:
         """Copy what the finding is about."""
         finding = self.listing.current
         about = None if finding is None else finding.action or finding.brief or finding.node or finding.name
         if about is not None:
-            self.run_worker(copy(self.app, about, about), group="copy")
+            self.copy_out(about, about)
 
     def memory(self) -> dict[str, object]:
         """Return the filter."""

@@ -15,7 +15,6 @@ from claudemail.office import Office
 from claudemail.text import plural, scrub_line
 from claudemail.tui import fleet_words
 from claudemail.tui.bindings import BELONGS, COPY, TRY, WRITE
-from claudemail.tui.copying import copy
 from claudemail.tui.fleet_words import Known
 from claudemail.tui.messages import Go, Write
 from claudemail.tui.moments import age, local
@@ -181,13 +180,13 @@ class NodesPane(BesidePane[Known]):
         """Copy all that is known of the node."""
         row = self.listing.current
         if row is not None:
-            self.run_worker(copy(self.app, self.about(row).plain, f"what is known of {row.node}"), group="copy")
+            self.copy_out(self.about(row).plain, f"what is known of {row.node}")
 
     def action_copy_id(self) -> None:
         """Copy the node's name."""
         row = self.listing.current
         if row is not None:
-            self.run_worker(copy(self.app, row.node, row.node), group="copy")
+            self.copy_out(row.node, row.node)
 
 
 def _dead(known: Known, now_ms: int) -> Content:

@@ -15,8 +15,7 @@ from claudemail.text import plural
 from claudemail.tui import fleet_words
 from claudemail.tui.bindings import BACK, BELONGS, COPY, FILTER, FIND, WRITE
 from claudemail.tui.columns import cut
-from claudemail.tui.copying import copy
-from claudemail.tui.messages import Go, Narrowed, Write
+from claudemail.tui.messages import AsideChanged, Go, Write
 from claudemail.tui.panes.pane import Pane
 from claudemail.tui.places import Place, Where
 from claudemail.tui.widgets.roster_list import SLOTS, NameRow, NodeRow, RosterList, RosterRow, columns, rows_of
@@ -188,7 +187,7 @@ class RosterPane(Pane):
 
     def _tell(self) -> None:
         """Have the line of panes say what the list is narrowed to."""
-        self.post_message(Narrowed())
+        self.post_message(AsideChanged())
 
     def action_find(self) -> None:
         """Begin to find somebody."""
@@ -231,12 +230,12 @@ class RosterPane(Pane):
     def action_copy(self) -> None:
         """Copy what is known of those who are chosen, a line each."""
         lines = [_line(row) for row in self.listing.chosen]
-        self.run_worker(copy(self.app, "\n".join(lines), plural(len(lines), "line")), group="copy")
+        self.copy_out("\n".join(lines), plural(len(lines), "line"))
 
     def action_copy_id(self) -> None:
         """Copy the addresses of those who are chosen."""
         names = [f"@{row.node.node}" if isinstance(row, NodeRow) else row.name for row in self.listing.chosen]
-        self.run_worker(copy(self.app, ", ".join(names), ", ".join(names)), group="copy")
+        self.copy_out(", ".join(names), ", ".join(names))
 
     def memory(self) -> dict[str, object]:
         """Return the filters."""

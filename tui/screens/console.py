@@ -9,7 +9,7 @@ from textual.widgets import ContentSwitcher, Footer
 from claudemail.clock import WallClock
 from claudemail.office import Office
 from claudemail.tui.bindings import CONSOLE
-from claudemail.tui.messages import Done, Go, Narrowed
+from claudemail.tui.messages import AsideChanged, Done, Go
 from claudemail.tui.moments import to_minute
 from claudemail.tui.needs import Need, node_state
 from claudemail.tui.panes.actions import ActionsPane
@@ -113,8 +113,8 @@ class ConsoleScreen(Screen[None]):
                 await self.pane.go(place)
         self._say_tabs()
 
-    def on_narrowed(self, event: Narrowed) -> None:
-        """Say what the pane is narrowed to now."""
+    def on_aside_changed(self, event: AsideChanged) -> None:
+        """Say what the pane says of itself now."""
         event.stop()
         self._say_tabs()
 
