@@ -39,3 +39,8 @@ class Write(Message):
     """Answer its other recipients too."""
     forward: bool = False
     """Pass it on instead of answering it."""
+
+
+@dataclass
+class Aside(Message):
+    """A pane says something else of itself beside the names of the panes."""

@@ -9,7 +9,7 @@ from textual.widgets import ContentSwitcher, Footer
 from claudemail.clock import WallClock
 from claudemail.office import Office
 from claudemail.tui.bindings import CONSOLE
-from claudemail.tui.messages import Done, Go
+from claudemail.tui.messages import Aside, Done, Go
 from claudemail.tui.moments import to_minute
 from claudemail.tui.needs import Need, node_state
 from claudemail.tui.panes.actions import ActionsPane
@@ -104,6 +104,11 @@ class ConsoleScreen(Screen[None]):
             await self.pane.refresh_pane()
             if place.what is not None or place.mailbox is not None:
                 await self.pane.go(place)
+        self._say_tabs()
+
+    def on_aside(self, event: Aside) -> None:
+        """Say what the pane says of itself."""
+        event.stop()
         self._say_tabs()
 
     def on_done(self, event: Done) -> None:
