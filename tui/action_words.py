@@ -20,6 +20,7 @@ _DAY_MS = 86_400_000
 _NEAR_DAYS = 6
 """As far ahead a weekday says which day is meant."""
 _MOST_WORDS = 60
+_PRIORITY_STYLE = {Priority.URGENT: "urgent", Priority.HIGH: "high", Priority.NORMAL: "dim", Priority.LOW: "dim"}
 
 
 class Words(NamedTuple):
@@ -35,8 +36,7 @@ def sign(action: ActionView) -> Words:
         return Words(glyphs.DONE, "good")
     if action.status is ActionStatus.DROPPED:
         return Words(glyphs.DROPPED, "dim")
-    style = {Priority.URGENT: "urgent", Priority.HIGH: "high"}.get(action.priority, "dim")
-    return Words(glyphs.PRIORITY[action.priority], style)
+    return Words(glyphs.PRIORITY[action.priority], _PRIORITY_STYLE[action.priority])
 
 
 def about(action: ActionView, now_ms: int, here: str) -> list[Words]:
@@ -90,7 +90,9 @@ def day_words(due: str, today: date) -> str:
 def facts(action: ActionView, now_ms: int) -> list[list[Words]]:
     """Return what an action's head says below its text, line by line."""
     status = Words(f"{action.status} {for_how_long(action, now_ms)}", "strong")
-    first = [status, Words(priority_words(action.priority) or "normal priority", sign(action).style or "dim")]
+    first = [status]
+    if action.priority is not Priority.NORMAL:
+        first.append(Words(priority_words(action.priority), _PRIORITY_STYLE[action.priority]))
     if action.due:
         today = day_of(now_ms)
         over = is_overdue(action.status, action.due, today)

@@ -151,8 +151,8 @@ class LeftAlone(View):
 
     action: ActionView
     fields: list[str]
-    by: str | None
-    """Who changed them last, as `alpha@server1`."""
+    by: str
+    """Who did, as `alpha@server1`."""
 
 
 class BriefView(View):

@@ -203,7 +203,9 @@ def _given(wanted: ActionUpdate, today: date) -> dict[str, Any]:
 
 
 async def take_back(desk: Desk, party: Party, updates: Sequence[ActionUpdated]) -> list[LeftAlone]:
-    """Give the fields that updates changed their former values again, but for those that somebody has changed since.
+    """Give the fields that updates of this party changed their former values again.
+
+    A field that another has set since stays, though it be to the same value, and so does one that has another value now.
 
     Returns:
         What was left as it is.
@@ -214,6 +216,7 @@ async def take_back(desk: Desk, party: Party, updates: Sequence[ActionUpdated]) 
         StoreError: it could not be stored.
     """
     _ = desk.key
+    own = party.name, desk.config.node_id
 
     def work(connection: sqlite3.Connection) -> list[LeftAlone]:
         leases.check(connection, party.name, party.epoch)
@@ -221,17 +224,23 @@ async def take_back(desk: Desk, party: Party, updates: Sequence[ActionUpdated]) 
         left = []
         for done in updates:
             now = actions.find(connection, done.action.id)
-            stamps = actions.stamps(connection, now.number)
-            others = [name for name in done.before if stamps.get(name) != done.stamp]
-            changing.set(now, {name: value for name, value in done.before.items() if name not in others})
-            if others:
-                last = max(stamps[name] for name in others)
-                by = action_changes.author(connection, now.number, last)
-                left.append(LeftAlone(action=now, fields=others, by=by))
+            changes = [] if done.stamp is None else action_changes.after(connection, now.number, done.stamp)
+            touched = {name: _who_changed(changes, name, own) for name in done.before}
+            kept = [name for name in done.before if touched[name] or getattr(now, name) != getattr(done.action, name)]
+            changing.set(now, {name: value for name, value in done.before.items() if name not in kept})
+            if kept:
+                by = next((touched[name] for name in kept if touched[name]), None)
+                left.append(LeftAlone(action=now, fields=kept, by=by or "@".join(own)))
         changing.spread()
         return left
 
     return await desk.mail.write(work)
+
+
+def _who_changed(changes: Sequence[Change], field: str, but: tuple[str, str]) -> str | None:
+    """Return who of others made the first of some changes that sets a field, as `alpha@server1`; None for nobody."""
+    others = (one for one in changes if field in one.fields.model_fields_set and (one.by, one.node) != but)
+    return next((f"{one.by}@{one.node}" for one in others), None)
 
 
 class _Changing:

@@ -154,16 +154,11 @@ def _wins(change: Change, name: str, value: object, row: sqlite3.Row, stamps: di
     return (change.stamp, json.dumps(value), moment) > (stamps[name], known, known_moment)
 
 
-def stamps(connection: sqlite3.Connection, number: int) -> dict[str, str]:
-    """Return the stamp of the change that each of an action's fields has its value from."""
-    row = connection.execute("SELECT stamps FROM actions WHERE number = ?", (number,)).fetchone()
-    found: dict[str, str] = json.loads(row["stamps"])
-    return found
-
-
 def last_stamp(connection: sqlite3.Connection, number: int) -> str | None:
     """Return the latest stamp of an action's fields."""
-    return max(stamps(connection, number).values(), default=None)
+    row = connection.execute("SELECT stamps FROM actions WHERE number = ?", (number,)).fetchone()
+    stamps: dict[str, str] = json.loads(row["stamps"])
+    return max(stamps.values(), default=None)
 
 
 def new_ref(connection: sqlite3.Connection, id: str) -> str:

@@ -93,6 +93,18 @@ async def test_taking_back(office: Office, other: Office, carry: Carry) -> None:
     assert [one.action.text for one in await office.take_back(office.operator(), done)] == [one.text for one in made]
 
 
+async def test_taking_back_step_by_step(office: Office) -> None:
+    """One's own changes of the same field are taken back one after the other, the last first."""
+    made = await make(office, "one")
+    done = [await update(office, made, priority=priority) for priority in ("high", "urgent", "low")]
+    for step, priority in zip(reversed(done), ("urgent", "high", "normal"), strict=True):
+        assert await office.take_back(office.operator(), step) == []
+        assert (await found(office, made[0])).priority == priority
+    await update(office, made, priority="low")
+    [left] = await office.take_back(office.operator(), done[0])
+    assert (left.fields, left.by) == (["priority"], "operator@server1")
+
+
 async def test_stretches(office: Office) -> None:
     """A list can be gone through up and down, from both ends and around one of its actions, also while it changes."""
     made = await make(office, *(f"number {number}" for number in range(20)))

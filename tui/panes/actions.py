@@ -94,8 +94,8 @@ class ActionsPane(BoardPane):
         if left:
             first = left[0]
             raise InvalidInput(
-                f"{what([one.action for one in left])}: {', '.join(first.fields)} changed since"
-                f"{f' by {first.by}' if first.by else ''}, and left as it is now."
+                f"{what([one.action for one in left])}: {', '.join(first.fields)} changed since by {first.by},"
+                " and left as it is now."
             )
 
     def action_move_left(self) -> None:

@@ -30,6 +30,8 @@ _BROAD = 150
 """From this width on, the action under the cursor is seen beside the lanes."""
 _HIGH = 22
 """From this height on, there is room for an action below the lanes."""
+_LOW = 12
+"""Below this height, there is no room for blank lines."""
 _REST_S = 0.1
 """How long the cursor rests on a card before its action is drawn: a held key does not draw all it passes."""
 
@@ -185,6 +187,7 @@ class BoardPane(Pane):
         below = not narrow and not beside and height >= _HIGH and self.opened
         single = narrow or self.zoomed
         self.set_class(single, "-single")
+        self.set_class(height < _LOW, "-low")
         self.set_class(beside, "-beside")
         self.set_class(below, "-below")
         self.set_class(self.opened and not beside and not below, "-in-place")

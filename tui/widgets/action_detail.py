@@ -16,7 +16,7 @@ from claudemail.tui.bindings import MOVE
 from claudemail.tui.brief_words import thread_line
 
 _PARTS = ("what", "facts", "note", "source", "history")
-_BROAD = 80
+_BROAD = 56
 """From this width on, what somebody did stands beside who it was."""
 _STYLES = {
     "": "",
