@@ -60,6 +60,7 @@ class BoardPane(Pane):
         self._strip = LaneStrip(id="strip")
         self._wanted: str | None = None
         self._rest: Timer | None = None
+        self._could_go_back = False
         self._paging: set[tuple[int, Edge]] = set()
 
     def compose(self) -> ComposeResult:
@@ -206,7 +207,10 @@ class BoardPane(Pane):
         return any(self.has_class(name) for name in ("-beside", "-below", "-in-place"))
 
     def _follow(self) -> None:
-        """Draw the action under the cursor, unless another is being read."""
+        """Draw the action under the cursor, unless another is being read, and say whether escape does anything."""
+        if self._steps_back != self._could_go_back:
+            self._could_go_back = self._steps_back
+            self.refresh_bindings()
         current = self.lane.current
         if self._sees_detail and not self.in_place and not self.detail.has_focus and current is not None:
             self._want(current.id)
@@ -349,6 +353,7 @@ class BoardPane(Pane):
         elif any(lane.marked for lane in self.lanes):
             for lane in self.lanes:
                 lane.unmark()
+            self._follow()
         elif self.filter.words:
             self.narrow(self.filter.wider)
         elif self.zoomed:
@@ -376,9 +381,9 @@ class BoardPane(Pane):
         self._step(1)
 
     def _step(self, by: int) -> None:
-        height = self.lane.height_of_cursor
+        height, room = self.lane.height_of_cursor, self.lane.room
         self.enter(min(max(self.at + by, 0), len(LANES) - 1))
-        self.lane.move_to(min(self.lane.top + height, self.lane.top + self.lane.room - 1))
+        self.lane.stand_at(height, room)
 
     def action_filter(self) -> None:
         """Show what fits the next filter."""

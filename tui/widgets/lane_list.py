@@ -88,12 +88,25 @@ class LaneList(RowList[ActionView]):
 
     def _after_rows(self) -> None:
         if self._watched:  # what comes in at the top is seen, as long as the cursor is
-            self.top = max(0, self.cursor - self.room + 1)
+            self.top = max(0, self.cursor - self.room + 1) if self.size else 0
 
     @property
     def height_of_cursor(self) -> int:
         """How many cards below the first that is seen the cursor is."""
         return self.cursor - self.top
+
+    def stand_at(self, height: int, room: int) -> None:
+        """Put the cursor on the card so far below the first that is seen.
+
+        Args:
+            height: how far.
+            room: how many cards are seen at once; a lane that was hidden until now does not know.
+        """
+        if self.rows:
+            self.cursor = min(self.top + min(height, room - 1), len(self.rows) - 1)
+            self.paint()
+            self.post_message(self.Moved(self, self.rows[self.cursor]))
+            self._want_more()
 
     def action_first(self) -> None:
         """Move the cursor to the first card."""
