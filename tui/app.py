@@ -39,6 +39,8 @@ _STYLED = (
     "widgets/row_list",
     "widgets/facts",
     "widgets/brief_pane",
+    "widgets/lane_strip",
+    "widgets/action_detail",
 )
 """What has a stylesheet beside it. The paths are whole, so that a subclass elsewhere finds them too."""
 

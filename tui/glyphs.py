@@ -13,6 +13,8 @@ UNVERIFIED = "?"
 CURSOR = "▌"
 MARKED = "◆"
 STAR = "★"
+DONE = "✓"
+DROPPED = "×"
 
 PRIORITY = {Priority.LOW: "↓", Priority.NORMAL: "", Priority.HIGH: "!", Priority.URGENT: "!!"}
 LIVENESS = {Liveness.LIVE: "●", Liveness.LATE: "◐", Liveness.STALE: "○", Liveness.AWAY: "·"}
@@ -30,6 +32,7 @@ LEGEND = (
     (UNREAD, "unread in a mailbox of this node"),
     (f"{PRIORITY[Priority.URGENT]} {PRIORITY[Priority.HIGH]} {PRIORITY[Priority.LOW]}", "urgent, high, low priority"),
     (f"{ACTION}2", "asks for two actions"),
+    (f"{DONE} {DROPPED}", "action done, dropped"),
     (f"name{UNVERIFIED}", "its sender could not be verified"),
     (" ".join(LIVENESS[state] for state in (Liveness.LIVE, Liveness.LATE, Liveness.STALE)), "node live, late, stale"),
     (" ".join(SEVERITY.values()), "finding critical, a warning, good to know"),

@@ -85,6 +85,24 @@ class ActionPage(View):
     """Pass it as `after` to get the next page; None: there are no more."""
 
 
+class ActionStretch(View):
+    """A stretch of a list of actions."""
+
+    rows: list[ActionView]
+    after: str | None
+    """The place that it begins after; None: the top of the list."""
+    more: bool
+    """Whether there are more below it."""
+
+
+class ActionBoard(View):
+    """Several lists of actions at the same moment."""
+
+    stretches: list[ActionStretch]
+    totals: dict[ActionStatus, int]
+    """How many actions of each status there are in the whole lists."""
+
+
 class MyActions(View):
     """What somebody has to do."""
 
@@ -124,6 +142,17 @@ class ActionUpdated(View):
     action: ActionView
     before: dict[str, Any]
     """The former values of the fields that are other now."""
+    stamp: str | None = None
+    """The stamp of the change; None: nothing was changed."""
+
+
+class LeftAlone(View):
+    """Fields of an action that could not be given their former values: somebody has changed them since."""
+
+    action: ActionView
+    fields: list[str]
+    by: str
+    """Who did, as `alpha@server1`."""
 
 
 class BriefView(View):

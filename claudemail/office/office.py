@@ -17,6 +17,7 @@ from claudemail.model.brief import Draft
 from claudemail.model.parcel import ParcelKind
 from claudemail.model.query import Query
 from claudemail.model.views import (
+    ActionBoard,
     ActionHistory,
     ActionPage,
     ActionUpdated,
@@ -27,6 +28,7 @@ from claudemail.model.views import (
     CleanView,
     DigestView,
     InboxPage,
+    LeftAlone,
     MyActions,
     PingView,
     RetryView,
@@ -56,7 +58,7 @@ from claudemail.office import (
     waiting,
 )
 from claudemail.office import party as parties
-from claudemail.office.actions import ActionUpdate, NewAction, Wanted
+from claudemail.office.actions import ActionUpdate, NewAction, Stretch, Wanted
 from claudemail.office.cleaning import DAYS as CLEAN_DAYS
 from claudemail.office.desk import INBOX, SENT, Desk
 from claudemail.office.directory import Directory
@@ -370,13 +372,30 @@ class Office:
 
     async def update_action(self, party: Party, word: str, wanted: ActionUpdate) -> ActionUpdated:
         """Change an action: see `actions.update`."""
-        return await actions.update(self._desk, party, word, wanted)
+        (updated,) = await actions.update(self._desk, party, [(word, wanted)])
+        return updated
+
+    async def update_actions(self, party: Party, updates: Sequence[tuple[str, ActionUpdate]]) -> list[ActionUpdated]:
+        """Change several actions, all or none: see `actions.update`."""
+        return await actions.update(self._desk, party, updates)
+
+    async def take_back(self, party: Party, updates: Sequence[ActionUpdated]) -> list[LeftAlone]:
+        """Undo updates of actions, as far as nobody has changed the same since: see `actions.take_back`."""
+        return await actions.take_back(self._desk, party, updates)
 
     async def list_actions(
         self, party: Party, wanted: Wanted, *, limit: int = PAGE, after: str | None = None
     ) -> ActionPage:
         """Return part of the actions that are wanted: see `actions.listing`."""
         return await actions.listing(self._desk, party, wanted, limit, after)
+
+    async def action_board(self, party: Party, wanted: Wanted, stretches: Sequence[Stretch]) -> ActionBoard:
+        """Return stretches of several lists of actions: see `actions.board`."""
+        return await actions.board(self._desk, party, wanted, stretches)
+
+    async def action_loads(self) -> dict[str, int]:
+        """Return how many open actions each assignee has: see `actions.loads`."""
+        return await actions.loads(self._desk)
 
     async def my_actions(self, party: Party, *, limit: int = PAGE, after: str | None = None) -> MyActions:
         """Return what a party has to do: see `actions.mine`."""

@@ -96,6 +96,8 @@ class RowList(Widget, Generic[Row], can_focus=True):
         """The keys of the rows that are marked."""
         self.empty = self.EMPTY
         """What it says while it has no rows, for what it is narrowed to."""
+        self.shows_cursor = True
+        """Whether the row under the cursor is to be told from the others."""
         self._loaded = False
         self._lines: list[Strip] = []
 
@@ -302,7 +304,7 @@ class RowList(Widget, Generic[Row], can_focus=True):
     def _row(self, index: int) -> list[Strip]:
         row, width = self.rows[index], self.size.width
         base, bar = self.style_of("row"), Segment(" ", self.style_of("row"))
-        if index == self.cursor:
+        if index == self.cursor and self.shows_cursor:
             base = self._whole("cursor-focused" if self.has_focus else "cursor")
             bar = Segment(glyphs.CURSOR, base + self.style_of("bar" if self.has_focus else "dim"))
         gutter = [bar]
