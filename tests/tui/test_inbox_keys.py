@@ -139,7 +139,7 @@ async def test_copying(
         assert (tmp_path / "buffer").read_text() == seen.app.clipboard
         assert (tmp_path / "asked").read_text() == "load-buffer -w -\n"
         await seen.press("Y")
-        await seen.until(lambda: f"Copied {sent.ref}" in _told(seen))
+        await seen.until(lambda: f"Copied {sent.ref}." in _told(seen))
         assert (tmp_path / "buffer").read_text() == sent.ref
         await seen.press("j", "y")
         await seen.until(lambda: any("has no text to copy" in words for words in _told(seen)))

@@ -133,13 +133,12 @@ async def test_the_source(office: Office, console: Console, send: Send, size: tu
         assert (await office.check(office.operator())).unread == 0
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW])
-async def test_nasty_threads_and_sources(office: Office, console: Console, send: Send, size: tuple[int, int]) -> None:
+async def test_nasty_threads_and_sources(office: Office, console: Console, send: Send) -> None:
     """Whatever the briefs of a thread hold, it is text in the thread and in the source."""
     first = await send("alpha", "operator", NASTY[0], "\n\n".join(NASTY))
     for text in NASTY[1:8]:
         await send("alpha", "operator", text, text, reply_to=first.id)
-    async with console(office, size) as seen:
+    async with console(office) as seen:
         await seen.press("i")
         await seen.until(lambda: seen.pane.side.mode is Mode.THREAD)
         _check(seen)

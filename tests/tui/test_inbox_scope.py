@@ -9,6 +9,7 @@ import pytest
 from claudemail.office import Office
 from claudemail.tui.messages import Go
 from claudemail.tui.needs import URGENT
+from claudemail.tui.panes.inbox import InboxPane
 from claudemail.tui.places import Place, Where
 from claudemail.tui.scopes import Filter, Scope
 from tests.tui.conftest import NARROW, SMALL, WIDE, Console, Seen, Send
@@ -167,6 +168,7 @@ async def test_what_is_remembered(office: Office, console: Console, send: Send) 
         kept = seen.pane.memory()
         assert kept == {"mailbox": "operator", "filter": "unread", "zoomed": True}
     async with console(office, WIDE) as seen:
+        InboxPane(office, seen.clock).recall(kept)  # before it is seen, too
         seen.pane.recall(kept)
         seen.app.ask_again()
         await seen.until(lambda: _titles(seen) == ["for me"])

@@ -13,7 +13,6 @@ from claudemail.model.receipt import DeliveryState
 from claudemail.model.views import ActionView, BriefView, InboxRow, RetryView
 from claudemail.text import plural, scrub_line, shorten
 from claudemail.tui.bindings import ANSWER, BELONGS, COPY, MAIL, TRY, WRITE
-from claudemail.tui.copying import copy
 from claudemail.tui.messages import Done, Go, Write
 from claudemail.tui.panes.pane import Pane
 from claudemail.tui.places import Place, Where
@@ -144,16 +143,12 @@ class BriefKeys(Pane):
         if not body:
             self._tell(f"{target.ref} has no text to copy.")
             return
-        text = await copy(self.app, body)
-        self._tell(f"Copied the text of {target.ref}, {plural(len(text), 'character')}")
+        self.copy_out(body, f"the text of {target.ref}, {plural(len(body), 'character')}")
 
     def action_copy_id(self) -> None:
         """Copy the ref of a brief."""
         if self.target is not None:
-            self._do(self._copy_ref(self.target.ref))
-
-    async def _copy_ref(self, ref: str) -> None:
-        self._tell(f"Copied {await copy(self.app, ref)}")
+            self.copy_out(self.target.ref, self.target.ref)
 
     def action_belongs(self) -> None:
         """Go to the action that a brief asks for, or one of them."""

@@ -103,7 +103,7 @@ class InboxPane(InboxSearch):
     def _use(self, scope: Scope) -> None:
         self.scope = scope
         self._window = InboxWindow(partial(page, self.office, scope))
-        self.inbox.empty_words = scope.nothing
+        self.inbox.empty = scope.nothing
         words = scope.words(self.office.config.node_id) if scope.narrow else ""
         self.inbox.narrowed = self.results.narrowed = words
         self.post_message(AsideChanged())

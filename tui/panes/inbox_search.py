@@ -39,11 +39,11 @@ class InboxSearch(InboxReading):
         """Where a search is typed."""
         self.inbox = InboxList(id="list")
         """The inbox itself."""
-        self.inbox.empty_words = self.scope.nothing
+        self.inbox.empty = self.scope.nothing
         self.results = InboxList(id="results")
         """What was found."""
         self.results.display = False
-        self.results.empty_words = "Nothing found. esc shows the inbox."
+        self.results.empty = "Nothing found. esc shows the inbox."
         self.found: Found | None = None
         """What was found; None while nothing is searched for."""
         self._typing: Timer | None = None

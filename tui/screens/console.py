@@ -64,12 +64,19 @@ class ConsoleScreen(Screen[None]):
         """The pane that is seen."""
         return self._panes[self.at]
 
+    @property
+    def _checkup(self) -> CheckupPane:
+        pane = self._panes[Where.CHECKUP]
+        assert isinstance(pane, CheckupPane)
+        return pane
+
     async def refresh_all(self) -> None:
         """Ask the office for everything that is shown. What cannot be known is said, and asked for again next time."""
         words = ""
         try:
             await self.pane.refresh_pane()
-            self._headline.state = await node_state(self._office, to_minute(self._wall()))
+            checkup = await self._checkup.examined.lately()
+            self._headline.state = await node_state(self._office, to_minute(self._wall()), checkup)
         except EXPECTED as error:
             words = in_words(error)
         self._notice.say(words)

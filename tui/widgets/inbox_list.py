@@ -52,8 +52,6 @@ class InboxList(RowList[InboxRow]):
         """Whether there are rows above those given."""
         self.older = False
         """Whether there are rows below those given."""
-        self.empty_words = ""
-        """What it says while it is empty."""
         self.narrowed = ""
         """What it is narrowed to, for a list that has nothing beside it to say so."""
         self._watched = True
@@ -69,11 +67,6 @@ class InboxList(RowList[InboxRow]):
         row = self.current
         watched = self.top == 0 and not self.newer and self.cursor >= self.room
         return None if row is None or watched else row.number
-
-    @property
-    def nothing(self) -> str:
-        """What the list says while it is empty."""
-        return self.empty_words
 
     def show(self, feed: Feed, now_ms: int) -> None:
         """Show the rows that there are. The cursor stays on its brief, and what is seen stays where it is.
