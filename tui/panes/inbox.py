@@ -98,7 +98,7 @@ class InboxPane(InboxSearch):
     def _list_scope(self, scope: Scope) -> None:
         """List other mail; a search goes on in that."""
         self._use(scope)
-        self.run_worker(self._begin(), group="scope", exclusive=True)
+        self.run_worker(self._begin, group="scope", exclusive=True)
 
     def _use(self, scope: Scope) -> None:
         self.scope = scope

@@ -71,7 +71,8 @@ class InboxSearch(InboxReading):
 
     def _search(self) -> None:
         self._typing = None
-        self.run_worker(self._find(self.find_line.text), group="find", exclusive=True)
+        # Given as a function: a worker that a newer one calls off before it begins would leave a coroutine behind.
+        self.run_worker(partial(self._find, self.find_line.text), group="find", exclusive=True)
 
     async def _find(self, text: str) -> None:
         """Show what a text finds. A newer text takes the place of this one at any time."""
