@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SILENT_BEATS = 5
 _OFFLINE = "✉ ClaudeMail · offline"
+_NAME = "claudemail"
 _NOBODY = "✉ ClaudeMail · no session here yet"
 
 
@@ -40,13 +41,18 @@ def snippet(settings: Config) -> dict[str, object]:
 def command(settings: Config) -> str:
     """Return the shell command of the status line."""
     files = os.path.join(settings.state_dir, FOLDER, BY_PID)
-    return f'cat {shlex.quote(files)}/"$CLAUDE_PID" 2>/dev/null || {_own()} statusline'
+    return f'cat {shlex.quote(files)}/"$CLAUDE_PID" 2>/dev/null || {shlex.join(program())} statusline'
 
 
-def _own() -> str:
+def program() -> list[str]:
+    """Return how this very ClaudeMail is run: by its script beside Python, if that is there."""
+    import shutil
+
     from claudemail.running import own_command
 
-    return shlex.join(own_command())
+    script = os.path.join(os.path.dirname(sys.executable), _NAME)
+    found = script if os.access(script, os.X_OK) else shutil.which(_NAME)
+    return [found] if found else own_command()
 
 
 def _line(*, plain: bool, width: int | None) -> str:
