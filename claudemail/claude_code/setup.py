@@ -26,6 +26,9 @@ USER, PROJECT = "user", "project"
 CONFIG_DIR_ENV = "CLAUDE_CONFIG_DIR"
 MANIFEST = "setup.json"
 _COPY = ".claudemail-backup"
+_FOLDERS = (".claude", "skills", "mail")
+"""Folders that setting up may make."""
+_SKILL = Path(__file__).parent / "plugin" / "claudemail" / "skills" / "mail" / "SKILL.md"
 
 
 class Plan(NamedTuple):
@@ -65,14 +68,15 @@ def plan(config: Config, scope: str, folder: Path, *, remove: bool = False) -> l
         SettingsRefused: a file cannot be read, or is not as Claude Code has it.
     """
     shared = scope == PROJECT
-    servers, others = _files(scope, folder)
+    servers, others, skill = _files(scope, folder)
     manifest = _load(config)
     if remove:
-        work = [(servers, settings.remove_server), (others, settings.remove_settings)]
-        return [_undone(path, manifest, change) for path, change in work]
+        removing = [(servers, settings.remove_server), (others, settings.remove_settings), (skill, _leave)]
+        return [_undone(path, manifest, change) for path, change in removing]
     return [
         _done(servers, partial(settings.add_server, shared=shared)),
         _done(others, partial(settings.add_settings, config=config, shared=shared)),
+        _skill(skill, manifest),
     ]
 
 
@@ -102,17 +106,32 @@ def carry_out(config: Config, plans: Sequence[Plan], *, remove: bool = False) ->
         _keep(config, manifest)
 
 
-def _files(scope: str, folder: Path) -> tuple[Path, Path]:
-    """Return the file of MCP servers and the settings file; links are followed, so that they stay links."""
+def _files(scope: str, folder: Path) -> tuple[Path, Path, Path]:
+    """Return the file of MCP servers, the settings file and the skill's; links are followed, so that they stay links."""
     if scope == PROJECT:
-        pair = folder / ".mcp.json", folder / ".claude" / "settings.json"
+        servers, home = folder / ".mcp.json", folder / ".claude"
     elif os.environ.get(CONFIG_DIR_ENV):
         home = Path(os.environ[CONFIG_DIR_ENV])
-        pair = home / ".claude.json", home / "settings.json"
+        servers = home / ".claude.json"
     else:
-        home = Path(os.path.expanduser("~"))
-        pair = home / ".claude.json", home / ".claude" / "settings.json"
-    return Path(os.path.realpath(pair[0])), Path(os.path.realpath(pair[1]))
+        home = Path(os.path.expanduser("~"), ".claude")
+        servers = home.with_name(".claude.json")
+    paths = servers, home / "settings.json", home / "skills" / "mail" / "SKILL.md"
+    return Path(os.path.realpath(paths[0])), Path(os.path.realpath(paths[1])), Path(os.path.realpath(paths[2]))
+
+
+def _skill(path: Path, manifest: dict[str, Any]) -> Plan:
+    """Return what becomes of the skill's file: one that the user wrote or changed stays."""
+    before, ours = _content(path), _SKILL.read_bytes()
+    known = manifest.get(str(path))
+    if before is None or before == ours or (known is not None and known["after"] == _digest(before)):
+        return Plan(path, before, ours)
+    return Plan(path, before, before, (f"You have a skill /mail of your own in {path}, which stays.",))
+
+
+def _leave(text: str, before: object) -> Change:
+    del before
+    return Change(text)
 
 
 def _done(path: Path, change: Callable[[str], Change]) -> Plan:
@@ -129,11 +148,13 @@ def _undone(path: Path, manifest: dict[str, Any], change: Callable[[str, object]
     original = None if known is None else _decoded(known["before"])
     if known is not None and known["after"] == _digest(before):
         return Plan(path, before, original)
+    if known is None and path.suffix != ".json":
+        return Plan(path, before, before)
     said: object = None
     with contextlib.suppress(ValueError):
         said = None if original is None else json.loads(original)
     changed = _changed(path, before, lambda text: change(text, said))
-    gone = known is not None and original is None and not json.loads(changed.text)
+    gone = known is not None and original is None and path.suffix == ".json" and not json.loads(changed.text)
     return Plan(path, before, None if gone else changed.text.encode())
 
 
@@ -165,7 +186,10 @@ def _write(one: Plan) -> None:
     if one.after is None:
         one.path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # not empty: it is not only ours
-            one.path.parent.rmdir()
+            for folder in one.path.parents:
+                if folder.name not in _FOLDERS:
+                    break
+                folder.rmdir()
     else:
         one.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _put(one.path, one.after, one.path)
