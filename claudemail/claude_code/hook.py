@@ -35,12 +35,11 @@ def main() -> int:
     """Answer the hook that stdin tells of; return the exit code."""
     folder = None
     try:
-        event = json.loads(sys.stdin.buffer.read(_MOST_INPUT))
         from claudemail import config
 
         settings = config.load()
         folder = settings.state_dir
-        return _answer(settings, event)
+        return _answer(settings, json.loads(sys.stdin.buffer.read(_MOST_INPUT)))
     except Exception as error:  # noqa: BLE001 - see above
         _note(folder, error)
         return 0

@@ -10,4 +10,5 @@ from claudemail.claude_code import hook
 if __name__ == "__main__":
     code = hook.main()
     sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(code)

@@ -99,7 +99,9 @@ class Home:
 class Terminal:
     """The client on the screen of a tmux of its own."""
 
-    def __init__(self, home: Home, *arguments: str, width: int = 150, height: int = 45, project: Path | None = None) -> None:
+    def __init__(
+        self, home: Home, *arguments: str, width: int = 150, height: int = 45, project: Path | None = None
+    ) -> None:
         self._socket = home.root / f"tmux{time.monotonic_ns()}"
         words = [f"{name}={value}" for name, value in home.environment.items()]
         command = ["env", "-i", *words, home.claude, *arguments]

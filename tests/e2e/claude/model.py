@@ -113,7 +113,9 @@ class Model:
         steps: Sequence[Step] = ()
         done = 0
         for role, kind, text in _parts(body):
-            fitting = next((rule for pattern, rule in self._rules if kind != "tool_result" and pattern.search(text)), None)
+            fitting = next(
+                (rule for pattern, rule in self._rules if kind != "tool_result" and pattern.search(text)), None
+            )
             if fitting is not None and role != "assistant":
                 steps, done = fitting, 0
             elif kind == "tool_result":
@@ -170,7 +172,12 @@ class _Handler(BaseHTTPRequestHandler):
         step = self.answers.answer(body)
         block: dict[str, Any] = {"type": "text", "text": step}
         if isinstance(step, Call):
-            block = {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex[:20]}", "name": step.tool, "input": step.arguments}
+            block = {
+                "type": "tool_use",
+                "id": f"toolu_{uuid.uuid4().hex[:20]}",
+                "name": step.tool,
+                "input": step.arguments,
+            }
         message = {
             "id": f"msg_{uuid.uuid4().hex[:20]}",
             "type": "message",
