@@ -40,6 +40,8 @@ class Plan(NamedTuple):
     after: bytes | None
     """What is to be in it; None: it is to go."""
     notes: tuple[str, ...] = ()
+    as_it_was: bool = False
+    """Whether what is there is what setting up left, and what is to be there, the very file that was there before."""
 
     @property
     def changes(self) -> bool:
@@ -147,7 +149,7 @@ def _undone(path: Path, manifest: dict[str, Any], change: Callable[[str, object]
     known = manifest.get(str(path))
     original = None if known is None else _decoded(known["before"])
     if known is not None and known["after"] == _digest(before):
-        return Plan(path, before, original)
+        return Plan(path, before, original, as_it_was=True)
     if known is None and path.suffix != ".json":
         return Plan(path, before, before)
     said: object = None
@@ -181,8 +183,11 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(one: Plan) -> None:
-    if one.before is not None:
-        _put(one.path.with_name(one.path.name + _COPY), one.before, one.path)
+    copy = one.path.with_name(one.path.name + _COPY)
+    if one.as_it_was:
+        copy.unlink(missing_ok=True)  # nothing is in it that is not in the file, or ours
+    elif one.before is not None:
+        _put(copy, one.before, one.path)
     if one.after is None:
         one.path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # not empty: it is not only ours

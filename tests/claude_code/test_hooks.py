@@ -127,8 +127,8 @@ async def test_what_a_hook_tells_is_in_the_receipts(hook: Hook, fleet: Fleet) ->
         sent = await office.send(office.operator(), Draft(to=["alpha"], title="T"))
         assert "1 unread brief" in hook("SessionStart", source="startup", config=member.config).context
         async with asyncio.timeout(20):
-            while (await office.read(office.operator(), sent.id)).recipients[0].state != "notified":
-                await asyncio.sleep(0.02)
+            while (await office.read(office.operator(), sent.id)).recipients[0].state != "notified":  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # the gateway's database tells nobody
 
 
 FAULTS = [

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from tests.e2e.claude.client import Home, Terminal
 from tests.e2e.claude.model import Call, Model, Shown
 
+report = sys.stderr.write
 pytestmark = pytest.mark.client
 WAIT_S = 30.0
 
@@ -90,7 +92,7 @@ def test_two_idle_sessions_wake_each_other(pair: Callable[[], tuple[Home, Home]]
         answered = model.wait_for(r"1 new brief from bravo \(server2\) for alpha", WAIT_S)
         second.until("Answered.")
         first.until("Good.")
-    print(f"woken {woken.at - asked.at:.2f} s after the send, by the answer after {answered.at - woken.at:.2f} s")
+    report(f"woken {woken.at - asked.at:.2f} s after the send, by the answer after {answered.at - woken.at:.2f} s\n")
     sent = one.mail_json("read", "1")
     [state] = sent["recipients"]
     assert state["state"] == "read"
@@ -159,7 +161,7 @@ def test_a_session_without_an_inbox_is_woken_by_its_ping_file(home: Home, model:
         home.mail("send", "--to", "main", "--title", "T", "--body", "B")
         began = time.monotonic()
         woken = model.wait_for("1 new brief from operator")
-        print(f"woken by the ping file {woken.at - began:.2f} s after the send")
+        report(f"woken by the ping file {woken.at - began:.2f} s after the send\n")
         terminal.until("● OK")
         _until(lambda: home.mail_json("read", "1")["recipients"][0]["state"] == "notified")
         assert model.asked == 1 or len([turn for turn in model.turns() if turn]) == 1
@@ -202,7 +204,7 @@ def test_the_status_line_follows_while_idle(home: Home) -> None:
         home.mail("send", "--to", "main", "--title", "T", "--body", "B", "--priority", "urgent")
         began = time.monotonic()
         terminal.until("✉ alpha · 1 unread · 1 urgent")
-        print(f"the status line changed {time.monotonic() - began:.2f} s after the send")
+        report(f"the status line changed {time.monotonic() - began:.2f} s after the send\n")
 
 
 def test_set_up_used_and_removed(bare: Home, model: Model) -> None:
@@ -252,7 +254,7 @@ def test_the_plugin(bare: Home, model: Model, way: str) -> None:
 
 
 def test_killed_processes_are_no_matter(home: Home, model: Model) -> None:
-    """After kill -9 of the gateway the next tool call works; after kill -9 of the session process its callsign is free at once."""
+    """After kill -9 of the gateway the next tool call works; after that of the session process its callsign is free at once."""
     model.when("count", Call(_tool("check"), {}), "Counted.")
     with Terminal(home) as terminal:
         _ready(terminal)
