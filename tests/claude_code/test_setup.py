@@ -81,8 +81,8 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("touched", [False, True])
-def test_what_is_the_users_stays(setup: Setup, home: Path, text: str, touched: bool) -> None:
+@pytest.mark.parametrize("meanwhile", ["untouched", "touched"])
+def test_what_is_the_users_stays(setup: Setup, home: Path, text: str, meanwhile: str) -> None:
     """All that was there stays as it was written, and removing leaves the very text, also after the user changed it."""
     path = home / ".claude" / "settings.json"
     path.write_text(text)
@@ -94,7 +94,7 @@ def test_what_is_the_users_stays(setup: Setup, home: Path, text: str, touched: b
             assert made[key] == value
     assert path.stat().st_mode & 0o777 == 0o640
     assert ("You have a status line" in out) is ("statusLine" in text)
-    if touched:  # as by Claude Code itself, or by hand
+    if meanwhile == "touched":  # as by Claude Code itself, or by hand
         path.write_text(path.read_text().rstrip() + "\n\n")
         setup("--remove")
         assert path.read_text() == text.rstrip() + "\n\n"
