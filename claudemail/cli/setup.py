@@ -35,17 +35,23 @@ def command(scope: str, dry_run: bool, remove: bool, as_json: bool) -> None:
     """
     from claudemail import config
     from claudemail.claude_code import setup
+    from claudemail.model.views import SettingsFile, SetupView
 
     settings = config.load()
     plans = setup.plan(settings, scope, Path.cwd(), remove=remove)
+    diffs = [one.diff() for one in plans]
     changing = [one for one in plans if one.changes]
     if not dry_run:
         setup.carry_out(settings, plans, remove=remove)
     if as_json:
-        files = [
-            {"path": str(one.path), "changed": one.changes, "diff": one.diff(), "notes": one.notes} for one in plans
-        ]
-        show_json({"files": files, "applied": bool(changing) and not dry_run})
+        view = SetupView(
+            files=[
+                SettingsFile(path=str(one.path), changed=one.changes, diff=diff, notes=list(one.notes))
+                for one, diff in zip(plans, diffs, strict=True)
+            ],
+            applied=bool(changing) and not dry_run,
+        )
+        show_json(view.model_dump(mode="json"))
         return
     for one in changing:
         say(one.diff().rstrip("\n"))

@@ -231,6 +231,49 @@ def test_set_up_used_and_removed(bare: Home, model: Model) -> None:
     assert "claudemail" not in bare.run("mcp", "list").stdout
 
 
+def test_the_readme_word_for_word(bare: Home, model: Model) -> None:
+    """What the README says of Claude Code works in a fresh HOME, line by line."""
+    setup, plugin = (_block(name) for name in ("claude code", "plugin"))
+    bare.environment["PATH"] = f"{Path(bare.claude).parent}:{bare.environment['PATH']}"
+    assert setup[0].endswith("--dry-run")
+    assert setup[-1].endswith("--remove")
+    before = bare.settings.exists()
+    for line in setup[:-1]:
+        said = _shell(bare, line)
+    assert "claudemail" in said
+    assert "Connected" in said
+    model.when("any new mail", Call(_tool("check"), {}), "There is none.")
+    assert "There is none." in bare.ask("any new mail?")
+    _shell(bare, setup[-1])
+    assert bare.settings.exists() is before
+    for line in plugin:
+        _shell(bare, line)
+    tool = "mcp__plugin_claudemail_claudemail__claudemail_check"
+    model.when("/mail", Call(tool, {}), "Still none.")
+    assert "Still none." in bare.ask("/mail", "--allowedTools", tool)
+
+
+def _block(name: str) -> list[str]:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    found = re.search(rf"```sh\n# {name}\n(.*?)```", readme, re.DOTALL)
+    assert found is not None
+    return found[1].strip().splitlines()
+
+
+def _shell(home: Home, line: str) -> str:
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=home.project,
+        env=home.environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, (line, done.stdout, done.stderr)
+    return done.stdout
+
+
 @pytest.mark.parametrize("way", ["install", "plugin-dir"])
 def test_the_plugin(bare: Home, model: Model, way: str) -> None:
     """The plugin is valid, and brings tools, hooks and /mail, which reaches a tool; installed, or from its folder."""
