@@ -14,6 +14,7 @@ from contextlib import aclosing
 from typing import Any
 
 from claudemail import __version__, logs, notify
+from claudemail.attending import Attendant
 from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state, load
 from claudemail.errors import ClaudeMailError, ConfigError, MirrorError, StoreError
@@ -166,9 +167,13 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
         mesh = Mesh(config, office.transit, office.key(), wall_ms, counts)
         watched = Watched(office, counts, sign.notice, lambda: sessions.attached)
         asked = LocalHttp({**watched.pages(), **pings([peer.id for peer in config.peers], mesh.ping)})
-        async with listen(
-            office, socket_path(config), mesh.roster_changed, speaks_http=is_request, http=asked.answer
-        ) as sessions:
+        attendant = Attendant(office, lambda: sessions.connections)
+
+        def changed() -> None:
+            mesh.roster_changed()
+            attendant.nudge()
+
+        async with listen(office, socket_path(config), changed, speaks_http=is_request, http=asked.answer) as sessions:
             sign.put_up()
             started = {
                 "event": "started",
@@ -186,6 +191,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
                 end.start(_load(mode)),
+                end.start(attendant.run()),
             ]
             if config.metrics_port is not None:
                 work.append(end.start(LocalHttp(watched.pages()).serve_port(config.metrics_port)))
