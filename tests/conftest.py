@@ -17,6 +17,7 @@ from claudemail.config import Config
 from claudemail.office import Office
 from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
+from tests.nursery import raised
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -94,7 +95,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         "server1": {"instance1": ["alpha", "bravo"], "instance3": ["delta"]},
         "server2": {"instance2": ["charlie"]},
     }
-    with Fleet(tmp_path / "fleet", layout) as fleet:
+    with raised(Fleet(tmp_path / "fleet", layout)) as fleet:
         yield fleet
 
 

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from claudemail import running
 from claudemail.testing import Fleet, Layout, Member
@@ -26,6 +26,7 @@ class Node(Member):
 
     def __init__(self, config_path: Path) -> None:
         super().__init__(config_path)
+        self.gateway: subprocess.Popen[bytes] | None = None
         self.extra: dict[str, str] = {}
         self.prefix: list[str] = []
         self.tree: Path | None = None
@@ -37,14 +38,10 @@ class Node(Member):
         paths = [str(path) for path in (self.tree, SITE) if path is not None]
         return {**found, "PYTHONPATH": os.pathsep.join([*paths, found["PYTHONPATH"]])}
 
-    def start(self, *, wait: bool = True) -> None:
-        """Start the gateway in the foreground; one that runs in the foreground already stays."""
-        with Path(self.config.state_dir, running.LOG).open("ab") as log:
-            self.gateway = subprocess.Popen(
-                self.command("gateway"), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        if wait:
-            self.wait_ready()
+    def _run_gateway(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command("gateway"), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
 
     def strike(self) -> None:
         """Kill the gateway, whoever started it, with SIGKILL. Unlike `kill` it does not wait: a session may start the next."""
