@@ -70,6 +70,16 @@ class Child:
             self._wire.close()
         return self.returncode
 
+    def poll(self) -> int | None:
+        """Return its exit code if it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
     def send_signal(self, number: int) -> None:
         """Send it a signal."""
         with contextlib.suppress(ProcessLookupError):

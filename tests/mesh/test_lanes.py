@@ -23,6 +23,7 @@ from claudemail.office import Office
 from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
 from tests.mesh.conftest import impostor, reached
+from tests.nursery import raised
 
 Connect = Callable[..., Any]
 
@@ -114,7 +115,7 @@ def three(tmp_path: Path) -> Iterator[Fleet]:
     layout = {
         f"server{number}": {f"instance{number}": [name]} for number, name in enumerate(("alpha", "bravo", "charlie"), 1)
     }
-    with Fleet(tmp_path / "three", layout) as fleet:
+    with raised(Fleet(tmp_path / "three", layout)) as fleet:
         yield fleet
 
 
@@ -194,7 +195,7 @@ async def test_mail_to_a_name_that_a_peer_does_not_know_becomes_a_dead_letter(fl
 async def test_without_keys_mail_is_carried_and_labelled_unverified(tmp_path: Path, connect: Connect) -> None:
     """With the plain config of a trusted network, in which no node has a key, everything works and says UNVERIFIED."""
     layout = {"server1": {"instance1": ["alpha"]}, "server2": {"instance2": ["charlie"]}}
-    with Fleet(tmp_path / "plain", layout, signed=False) as fleet:
+    with raised(Fleet(tmp_path / "plain", layout, signed=False)) as fleet:
         fleet.start()
         async with connect(fleet["server1"]) as alpha, connect(fleet["server2"]) as charlie:
             await alpha("send", to="charlie", title="plain")
