@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from mcp import Client
 
 SVGImageExtension.file_extension = "svg"  # pytest-textual-snapshot 1.0 with syrupy 5 and newer
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of hundreds of processes would compile all of it anew
+# Where nothing is kept of what Python compiles, each of hundreds of processes would compile all of it anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_xdist_auto_num_workers() -> int:

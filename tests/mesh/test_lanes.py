@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +19,9 @@ from claudemail.mesh.backoff import BASE_S, CAP_S, Backoff
 from claudemail.model.brief import Draft
 from claudemail.model.receipt import DeliveryState
 from claudemail.office import Office
-from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
 from tests.mesh.conftest import impostor, reached
+from tests.mesh.lone import command
 from tests.nursery import raised
 
 Connect = Callable[..., Any]
@@ -350,5 +349,6 @@ async def test_a_lane_that_waits_out_a_failure_is_woken_by_a_retry(fleet: Fleet)
 
 def run(member: Member, *arguments: str) -> str:
     """Run a command on a node; return what it prints."""
-    command = own_command(*arguments)
-    return subprocess.run(command, env=member.environment, capture_output=True, text=True, check=True).stdout
+    done = command(member.environment, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
