@@ -37,11 +37,13 @@ _PRELOADED = ("claudemail.daemon", "claudemail.tools.connection", "claudemail.cl
 
 def raised(fleet: Fleet) -> Fleet:
     """Have the gateways that a fleet starts come from here."""
-    fleet.nodes = {name: _Nursling(member.config_path) for name, member in fleet.nodes.items()}
+    fleet.nodes = {name: Nursling(member.config_path) for name, member in fleet.nodes.items()}
     return fleet
 
 
-class _Nursling(Member):
+class Nursling(Member):
+    """A node whose gateway comes from the nursery."""
+
     def _run_gateway(self, log: IO[bytes]) -> Child:
         return start(["gateway"], self.environment, log, log)
 

@@ -132,15 +132,11 @@ async def test_a_full_disk_is_seen_on_both_sides(fleet: FaultFleet) -> None:
     async with await Office.open(south.config) as office:
         sent = await office.send(office.operator(), Draft(to=["nora"], title="waits", body="x" * 20_000))
 
-        async def why() -> str:
-            return (await office.status()).lanes[0].error or ""
-
         rung_for = 0
-        while "full" not in await why():
+        while "full" not in ((lane := (await office.status()).lanes[0]).error or ""):
             rung_for += 1
-            assert rung_for < 2_000, await why()
-        assert "507" in await why()
-        lane = (await office.status()).lanes[0]
+            assert rung_for < 2_000, lane
+        assert "507" in (lane.error or "")
         assert lane.waiting == 1
         assert lane.retry_at is not None
     async with await Office.open(north.config) as there:

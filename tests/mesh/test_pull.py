@@ -16,7 +16,7 @@ from claudemail.model.roster import Liveness
 from claudemail.office import Office
 from claudemail.testing import Fleet, Member
 from tests.mesh.conftest import Knocker, reached
-from tests.nursery import raised
+from tests.nursery import Nursling, raised
 
 
 def change(fleet: Fleet, node: str, **fields: object) -> None:
@@ -30,7 +30,7 @@ def change(fleet: Fleet, node: str, **fields: object) -> None:
                     del entry[key]
         data["poll_interval_ms"] = 500
         member.config_path.write_text(json.dumps(data))
-        fleet.nodes[name] = Member(member.config_path)
+        fleet.nodes[name] = Nursling(member.config_path)
 
 
 @pytest.fixture(params=[True, False], ids=["keys", "no keys"])

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from claudemail import __version__, running
 from claudemail.service.lifecycle import health
 from claudemail.testing import Fleet, Member, free_ports, until
-from tests.nursery import raised
+from tests.nursery import Nursling
 
 Connect = Callable[..., Any]
 _ANSWER_S = 20
@@ -184,11 +184,11 @@ def test_requests_of_any_shape_get_an_answer(alone: Member, request_text: bytes,
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A node without peers, whose gateway runs, with metrics at a port of loopback as well."""
-    with raised(Fleet(tmp_path_factory.mktemp("alone"), {"solo": {"main": ["alpha"]}})) as fleet:
+    with Fleet(tmp_path_factory.mktemp("alone"), {"solo": {"main": ["alpha"]}}) as fleet:
         member = fleet["solo"]
         data = json.loads(member.config_path.read_text())
         member.config_path.write_text(json.dumps({**data, "metrics_port": free_ports(1)[0]}))
-        member = fleet.nodes["solo"] = Member(member.config_path)
+        member = fleet.nodes["solo"] = Nursling(member.config_path)
         member.start()
         yield member
 
