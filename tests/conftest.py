@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ SVGImageExtension.file_extension = "svg"  # pytest-textual-snapshot 1.0 with syr
 # Where nothing is kept of what Python compiles, each of hundreds of processes would compile all of it anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+gc.set_threshold(50_000)  # looking for garbage among thousands of collected tests is a quarter of a console test's time
 
 
 def pytest_xdist_auto_num_workers() -> int:
