@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 from pytest_textual_snapshot import SVGImageExtension
 
 from claudemail import config as configuration
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mcp import Client
 
 SVGImageExtension.file_extension = "svg"  # pytest-textual-snapshot 1.0 with syrupy 5 and newer
+settings.register_profile("patient", deadline=None)  # a machine may be busy
+settings.load_profile("patient")
 # Where nothing is kept of what Python compiles, each of hundreds of processes would compile all of it anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
