@@ -40,7 +40,7 @@ from claudemail.watching import Watched, pings
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
-_LOAD_AFTER_S = 1.0
+_LOAD_AFTER_S = 10.0
 _MIRROR_QUIET_S = 1.0
 _MIRROR_PATIENCE = 10
 """After so many times without quiet, files are written all the same."""
@@ -190,7 +190,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
-                end.start(_load(mode)),
+                end.start(_load()),
                 end.start(attendant.run()),
             ]
             if config.metrics_port is not None:
@@ -261,9 +261,9 @@ async def _changes(office: Office) -> AsyncGenerator[None]:
         unsubscribe()
 
 
-async def _load(mode: str) -> None:
-    """Load what serves sessions: at once where one waits, since it had the gateway started; else once mail has been seen to."""
-    await asyncio.sleep(0 if mode == ON_DEMAND else _LOAD_AFTER_S)
+async def _load() -> None:
+    """Load what serves sessions once mail has been seen to. A session that comes before has it loaded itself."""
+    await asyncio.sleep(_LOAD_AFTER_S)
     await session_socket.load()
 
 
