@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -98,7 +99,7 @@ class InboxPane(InboxSearch):
     def _list_scope(self, scope: Scope) -> None:
         """List other mail; a search goes on in that."""
         self._use(scope)
-        self.run_worker(self._begin, group="scope", exclusive=True)
+        self._begin()
 
     def _use(self, scope: Scope) -> None:
         self.scope = scope
@@ -108,6 +109,7 @@ class InboxPane(InboxSearch):
         self.inbox.narrowed = self.results.narrowed = words
         self.post_message(AsideChanged())
 
+    @work(group="scope", exclusive=True)
     async def _begin(self) -> None:
         window = self._window
         current = self.inbox.current

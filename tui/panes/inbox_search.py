@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
+from textual import work
 from textual.binding import BindingType
 from textual.timer import Timer
 
@@ -71,9 +72,9 @@ class InboxSearch(InboxReading):
 
     def _search(self) -> None:
         self._typing = None
-        # Given as a function: a worker that a newer one calls off before it begins would leave a coroutine behind.
-        self.run_worker(partial(self._find, self.find_line.text), group="find", exclusive=True)
+        self._find(self.find_line.text)
 
+    @work(group="find", exclusive=True)
     async def _find(self, text: str) -> None:
         """Show what a text finds. A newer text takes the place of this one at any time."""
         found = Found(partial(self._page, text))
