@@ -38,11 +38,11 @@ log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
 _LOAD_AFTER_S = 1.0
-_MIRROR_QUIET_S = 1.0
-_MIRROR_PATIENCE = 10
-"""After so many times without quiet, files are written all the same."""
-_MIRROR_WHILE_S = 2.0
-_MIRROR_AGAIN_S = 30.0
+_QUIET_S = 1.0
+_PATIENCE = 10
+"""After so many times without quiet, what could wait is done all the same."""
+_WHILE_S = 2.0
+_AGAIN_S = 30.0
 
 
 def run(config: Config, mode: str, lock: int) -> int:
@@ -178,7 +178,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
             log.info("ClaudeMail %s serves %s", __version__, config.node_id, extra=started)
             work = [
                 end.start(_keep(office)),
-                end.start(_mirror(office)),
+                end.start(_catch_up(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
@@ -298,37 +298,40 @@ async def _watch_config(config: Config, mode: str, end: _End) -> None:
             end.ask(again=True)
 
 
-async def _mirror(office: Office) -> None:
-    """Keep the mailbox folder as it should be: when it is quiet, and then with half of the time, so that mail goes first."""
+async def _catch_up(office: Office) -> None:
+    """Keep the full text and the mailbox folder as they should be: when it is quiet, and then with half of the time.
+
+    Nothing waits for them, and mail goes first.
+    """
     changed = asyncio.Event()
     unsubscribe = office.subscribe(changed.set)
     said = ""
     try:
         while True:
-            for _ in range(_MIRROR_PATIENCE):
+            for _ in range(_PATIENCE):
                 changed.clear()
-                await asyncio.sleep(_MIRROR_QUIET_S)
+                await asyncio.sleep(_QUIET_S)
                 if not changed.is_set():
                     break
             try:
-                if not await _mirror_for_a_while(office, changed):
+                if not await _catch_up_for_a_while(office, changed):
                     await changed.wait()
                 said = ""
             except (MirrorError, StoreError) as error:
                 if error.message != said:
                     log.warning("%s", error, extra={"event": "mirror_failed"})
                 said = error.message
-                await asyncio.sleep(_MIRROR_AGAIN_S)
+                await asyncio.sleep(_AGAIN_S)
     finally:
         unsubscribe()
 
 
-async def _mirror_for_a_while(office: Office, changed: asyncio.Event) -> bool:
-    """Write files for some time, or until none is due; return whether some may be."""
-    deadline = time.monotonic() + _MIRROR_WHILE_S
+async def _catch_up_for_a_while(office: Office, changed: asyncio.Event) -> bool:
+    """Take in and write for some time, or until nothing is due; return whether something may be."""
+    deadline = time.monotonic() + _WHILE_S
     while time.monotonic() < deadline:
         changed.clear()
-        if not await _timed(office.mirror_some):
+        if not await _timed(office.index_some) and not await _timed(office.mirror_some):
             return changed.is_set()
     return True
 

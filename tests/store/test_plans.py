@@ -109,6 +109,8 @@ def _receipt() -> Receipt:
         (lambda c: list(briefs.sent_by(c, "server1", "alpha", None)),
          "SEARCH briefs USING INDEX briefs_by_sender (node=? AND sender=? AND number<?)"),
         (lambda c: briefs.number_from(c, 1, latest=True), "SEARCH briefs USING INTEGER PRIMARY KEY (rowid>?)"),
+        (text_index.due, "SEARCH briefs USING INTEGER PRIMARY KEY (rowid>?)"),
+        (text_index.take_in_some, "SEARCH b USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (lambda c: _listed(c, actions.Filter()),
          "SEARCH actions USING INDEX actions_pressing (status=?)"),
         (lambda c: _listed(c, actions.Filter(), "p/1/2026-12-01/7"),
