@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
 _LOAD_AFTER_S = 1.0
+_COLLECT_AFTER = 20_000
+"""So many new objects are looked through for garbage; Python's 700 come with every batch."""
 _QUIET_S = 1.0
 _PATIENCE = 10
 """After so many times without quiet, what could wait is done all the same."""
@@ -256,6 +259,9 @@ async def _load(mode: str) -> None:
     """Load what serves sessions: at once where one waits, since it had the gateway started; else once mail has been seen to."""
     await asyncio.sleep(0 if mode == ON_DEMAND else _LOAD_AFTER_S)
     await session_socket.load()
+    # What is there now stays. The collector need not go through it again and again, nor look after every few parcels.
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 async def _watch_files(config: Config, office: Office, lock: int) -> None:
