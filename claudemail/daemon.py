@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from claudemail import __version__, local_http, logs, notify
@@ -38,9 +38,8 @@ from claudemail.watching import Watched
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
-_LOAD_AFTER_S = 1.0
 _COLLECT_AFTER = 20_000
-"""So many new objects are looked through for garbage; Python's 700 come with every batch."""
+"""After so many new objects garbage is looked for: Python's 700 come with every batch of parcels."""
 _QUIET_S = 1.0
 _PATIENCE = 10
 """After so many times without quiet, what could wait is done all the same."""
@@ -60,6 +59,7 @@ def run(config: Config, mode: str, lock: int) -> int:
         ClaudeMailError: it cannot start.
     """
     logs.set_up(os.path.join(config.state_dir, LOG))
+    gc.set_threshold(_COLLECT_AFTER)
     end = _End()
     try:
         code = asyncio.run(_serve(config, mode, lock, end))
@@ -185,7 +185,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
-                end.start(_load(mode)),
+                end.start(_load(office, mode)),
             ]
             if config.metrics_port is not None:
                 work.append(end.start(http.serve_port(config.metrics_port)))
@@ -244,24 +244,34 @@ async def _settle(office: Office) -> None:
 
 async def _changes(office: Office) -> AsyncGenerator[None]:
     """Yield at once, and then after every change of the mail, several in one."""
-    changed = asyncio.Event()
-    unsubscribe = office.subscribe(changed.set)
-    try:
+    with _changing(office) as changed:
         while True:
             yield
             await changed.wait()
             changed.clear()
+
+
+@contextmanager
+def _changing(office: Office) -> Iterator[asyncio.Event]:
+    """Yield an event that every change of the mail sets."""
+    changed = asyncio.Event()
+    unsubscribe = office.subscribe(changed.set)
+    try:
+        yield changed
     finally:
         unsubscribe()
 
 
-async def _load(mode: str) -> None:
-    """Load what serves sessions: at once where one waits, since it had the gateway started; else once mail has been seen to."""
-    await asyncio.sleep(0 if mode == ON_DEMAND else _LOAD_AFTER_S)
+async def _load(office: Office, mode: str) -> None:
+    """Load what serves sessions: at once where one waits, since it had the gateway started; else once mail has been seen to.
+
+    It takes half a second of CPU, and a session that comes earlier has it loaded for itself.
+    """
+    if mode != ON_DEMAND:
+        with _changing(office) as changed:
+            await _quiet(changed)
     await session_socket.load()
-    # What is there now stays. The collector need not go through it again and again, nor look after every few parcels.
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
+    gc.freeze()  # what is there now stays: the collector need not go through it again and again
 
 
 async def _watch_files(config: Config, office: Office, lock: int) -> None:
@@ -309,16 +319,10 @@ async def _catch_up(office: Office) -> None:
 
     Nothing waits for them, and mail goes first.
     """
-    changed = asyncio.Event()
-    unsubscribe = office.subscribe(changed.set)
     said = ""
-    try:
+    with _changing(office) as changed:
         while True:
-            for _ in range(_PATIENCE):
-                changed.clear()
-                await asyncio.sleep(_QUIET_S)
-                if not changed.is_set():
-                    break
+            await _quiet(changed)
             try:
                 if not await _catch_up_for_a_while(office, changed):
                     await changed.wait()
@@ -328,8 +332,15 @@ async def _catch_up(office: Office) -> None:
                     log.warning("%s", error, extra={"event": "mirror_failed"})
                 said = error.message
                 await asyncio.sleep(_AGAIN_S)
-    finally:
-        unsubscribe()
+
+
+async def _quiet(changed: asyncio.Event) -> None:
+    """Return once nothing has changed for a while, or it has gone on for too long."""
+    for _ in range(_PATIENCE):
+        changed.clear()
+        await asyncio.sleep(_QUIET_S)
+        if not changed.is_set():
+            return
 
 
 async def _catch_up_for_a_while(office: Office, changed: asyncio.Event) -> bool:

@@ -138,7 +138,7 @@ def _receipt() -> Receipt:
         (lambda c: entries.mark_read(c, BOXES, 1, "alpha", 1), "SEARCH entries USING PRIMARY KEY (mailbox=? AND brief=?)"),
         (lambda c: entries.holders(c, 1), "SEARCH entries USING INDEX entries_by_brief (brief=?)"),
         (lambda c: inbound.have(c, "server2", "0" * 16), "SEARCH inbound USING PRIMARY KEY (origin=? AND epoch=?)"),
-        (lambda c: inbound.known(c, new_id(1), "server2"), "SEARCH received USING PRIMARY KEY (id=? AND origin=?)"),
+        (lambda c: inbound.known(c, "server2", [new_id(1)]), "SEARCH received USING PRIMARY KEY (id=? AND origin=?)"),
         (lambda c: recipients.receipt(c, "server2", _receipt()),
          "SEARCH recipients USING PRIMARY KEY (brief=? AND name=? AND node=?)"),
         (lambda c: recipients.states(c, 1), "SEARCH recipients USING PRIMARY KEY (brief=?)"),
