@@ -28,10 +28,16 @@ _ANSI_THEME = "ansi-dark"
 _STYLED = (
     "screens/console",
     "screens/help",
+    "screens/ask",
     "panes/inbox",
+    "panes/actions",
+    "panes/roster",
+    "panes/nodes",
+    "panes/checkup",
     "widgets/headline",
+    "widgets/tab_bar",
     "widgets/notice",
-    "widgets/inbox_list",
+    "widgets/row_list",
     "widgets/brief_pane",
 )
 """What has a stylesheet beside it. The paths are whole, so that a subclass elsewhere finds them too."""

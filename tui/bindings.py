@@ -15,20 +15,116 @@ MOVE: list[BindingType] = [
 """Moving the cursor in a list, and scrolling a text."""
 
 OPEN: list[BindingType] = [
-    Binding("enter", "open", "open", id="inbox.open", key_display="enter", tooltip="Open; your own mail is then read"),
+    Binding("enter", "open", "open", id="open", key_display="enter", tooltip="Open; your own mail is then read"),
 ]
 
-READ: list[BindingType] = [
-    Binding("escape", "back", "back", id="brief.back", tooltip="Back to the list"),
-    Binding("tab,shift+tab", "other", "list or brief", id="pane.other", show=False, tooltip="Between list and brief"),
+MARK: list[BindingType] = [
+    Binding("space", "mark", "mark", id="mark", show=False, tooltip="Mark, to act on all that are marked"),
 ]
-"""Between the list and the brief."""
+
+BACK: list[BindingType] = [
+    Binding("escape", "back", "back", id="back", tooltip="One step back"),
+]
+
+SIDES: list[BindingType] = [
+    Binding("tab,shift+tab", "other", "other side", id="pane.other", show=False, tooltip="To the other side"),
+    Binding("z", "zoom", "zoom", id="pane.zoom", show=False, tooltip="All of the room for one side, and back"),
+]
+"""For panes that show two things side by side."""
+
+FIND: list[BindingType] = [
+    Binding("slash", "find", "find", id="find", key_display="/", tooltip="Find, as you type"),
+    Binding("n", "find_next", "next found", id="find.next", show=False, tooltip="To the next that was found"),
+    Binding("N", "find_previous", "previous found", id="find.previous", show=False, tooltip="To the one found before"),
+]
+
+FILTER: list[BindingType] = [
+    Binding("f", "filter", "filter", id="filter", tooltip="The next filter"),
+    Binding("w", "mine", "mine", id="filter.mine", show=False, tooltip="Only mine, or all"),
+    Binding("m", "whose", "whose", id="filter.whose", show=False, tooltip="Choose whose"),
+]
+
+COPY: list[BindingType] = [
+    Binding("y", "copy", "copy", id="copy", show=False, tooltip="Copy the text"),
+    Binding("Y", "copy_id", "copy id", id="copy.id", show=False, tooltip="Copy what it goes by"),
+]
+
+BELONGS: list[BindingType] = [
+    Binding("o", "belongs", "belongs to", id="belongs", show=False, tooltip="Jump to what it belongs to"),
+]
+
+TRY: list[BindingType] = [
+    Binding("p", "ping", "ping", id="try.ping", show=False, tooltip="Ask the node whether it is there"),
+    Binding(
+        "ctrl+r", "retry", "try again", id="try.again", show=False, tooltip="Try at once what has not come through"
+    ),
+]
+
+WRITE: list[BindingType] = [
+    Binding("c", "compose", "compose", id="mail.compose", tooltip="Write a brief"),
+]
+
+ANSWER: list[BindingType] = [
+    Binding("r", "reply", "reply", id="mail.reply", tooltip="Answer its sender"),
+    Binding("R", "reply_all", "reply to all", id="mail.reply_all", show=False, tooltip="Answer all of its people"),
+    Binding("F", "forward", "forward", id="mail.forward", show=False, tooltip="Pass it on"),
+]
+
+MAIL: list[BindingType] = [
+    Binding("s", "star", "star", id="mail.star", show=False, tooltip="Star, or take the star away"),
+    Binding("U", "unread", "unread", id="mail.unread", show=False, tooltip="Take your own mail for unread again"),
+    Binding("M", "all_read", "all read", id="mail.all_read", show=False, tooltip="Mark all of your own mail read"),
+    Binding("v", "source", "source", id="mail.source", show=False, tooltip="Show it as it was written, and back"),
+    Binding("i", "thread", "thread", id="mail.thread", show=False, tooltip="Show all of its thread, and back"),
+    Binding("J", "next", "next", id="mail.next", show=False, tooltip="To the next brief"),
+    Binding("K", "previous", "previous", id="mail.previous", show=False, tooltip="To the brief before"),
+]
+
+TRIAGE: list[BindingType] = [
+    Binding("h,left", "left", "lane to the left", id="action.left", show=False),
+    Binding("l,right", "right", "lane to the right", id="action.right", show=False),
+    Binding("H", "move_left", "move left", id="action.move_left", show=False, tooltip="Move to the lane on the left"),
+    Binding(
+        "L", "move_right", "move", id="action.move_right", key_display="H L", tooltip="Move to the lane on the right"
+    ),
+    Binding("a", "assign", "assign", id="action.assign", tooltip="Give it to somebody"),
+    Binding("plus,equals_sign", "more", "priority", id="action.more", key_display="+ -", tooltip="More pressing"),
+    Binding("minus", "less", "less", id="action.less", show=False, tooltip="Less pressing"),
+    Binding("t", "due", "due", id="action.due", tooltip="Say until when"),
+    Binding("d", "done", "done", id="action.done", tooltip="It is done"),
+    Binding("n", "new", "new", id="action.new", tooltip="Make an action"),
+    Binding("x", "drop", "drop", id="action.drop", show=False, tooltip="Drop it: it need not be done"),
+]
+
+SNOOZE: list[BindingType] = [
+    Binding("x", "snooze", "snooze", id="checkup.snooze", tooltip="Do not tell of it for a day, or tell again"),
+]
 
 CONSOLE: list[BindingType] = [
+    Binding("1", "pane('inbox')", "Inbox", id="pane.inbox", show=False),
+    Binding("2", "pane('actions')", "Actions", id="pane.actions", show=False),
+    Binding("3", "pane('roster')", "Roster", id="pane.roster", show=False),
+    Binding("4", "pane('nodes')", "Nodes", id="pane.nodes", show=False),
+    Binding("5", "pane('checkup')", "Checkup", id="pane.checkup", show=False),
+    Binding("left_square_bracket", "turn(-1)", "Pane before", id="pane.before", key_display="[", show=False),
+    Binding("right_square_bracket", "turn(1)", "Next pane", id="pane.after", key_display="]", show=False),
+    Binding(
+        "exclamation_mark", "needs_you", "needs you", id="console.needs", key_display="!", show=False,
+        tooltip="The next thing that needs you",
+    ),
+    Binding("u", "undo", "undo", id="console.undo", show=False, tooltip="Undo what you did last"),
+    Binding("T", "theme", "theme", id="console.theme", show=False, tooltip="The next theme"),
     Binding("question_mark", "help", "help", id="console.help", key_display="?", tooltip="Show the keys"),
-    Binding("q", "app.quit", "quit", id="console.quit", tooltip="Quit; mail goes on without the console"),
-]
+    Binding("q", "quit", "quit", id="console.quit", tooltip="Quit; mail goes on without the console"),
+]  # fmt: skip
 
 CLOSE: list[BindingType] = [
     Binding("escape,question_mark", "dismiss", "back", id="help.close", key_display="esc", tooltip="Close this screen"),
+    Binding("q", "app.quit", "quit", id="help.quit", tooltip="Quit; mail goes on without the console"),
+]
+
+ASK: list[BindingType] = [
+    Binding("escape", "dismiss_none", "back", id="ask.back", show=False),
+    Binding("down,ctrl+n,tab", "next", "next", id="ask.next", show=False, priority=True),
+    Binding("up,ctrl+p,shift+tab", "previous", "previous", id="ask.previous", show=False, priority=True),
 ]

@@ -10,6 +10,8 @@ UNREAD = "●"
 ACTION = "□"
 UNVERIFIED = "?"
 CURSOR = "▌"
+MARKED = "◆"
+STAR = "★"
 
 PRIORITY = {Priority.LOW: "↓", Priority.NORMAL: "", Priority.HIGH: "!", Priority.URGENT: "!!"}
 LIVENESS = {Liveness.LIVE: "●", Liveness.LATE: "◐", Liveness.STALE: "○", Liveness.AWAY: "·"}

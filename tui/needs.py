@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from claudemail.checkup import CheckupView
 from claudemail.config import OPERATOR
 from claudemail.model.brief import Priority
 from claudemail.model.roster import Liveness
-from claudemail.model.views import CheckView, LaneView, StatusView
+from claudemail.model.views import CheckView, LaneView, RosterView, StatusView
 from claudemail.office import Office
 from claudemail.text import plural, shorten
 from claudemail.tui import glyphs
 from claudemail.tui.moments import age
+from claudemail.tui.places import Place, Where
 
 _PATIENCE_MS = 60_000
 """Mail on its way for less than this is nobody's concern yet."""
 _MOST_REASON = 60
+OVERDUE = "the first that is overdue"
+URGENT = "the next that is urgent and unread"
+"""What a place may be in stead of an id: these hold spaces, and no id does."""
 
 
 class Need(NamedTuple):
@@ -27,6 +33,8 @@ class Need(NamedTuple):
     """The same where there is little room."""
     grave: bool
     """Whether mail stands still or is lost until someone acts."""
+    place: Place = Place(Where.CHECKUP)
+    """Where it is to be seen."""
 
 
 class NodeState(NamedTuple):
@@ -37,6 +45,8 @@ class NodeState(NamedTuple):
     needs: tuple[Need, ...]
     nodes: tuple[tuple[Liveness, int], ...]
     """How many nodes are live, late and stale, this one among the live; nothing for a node without peers."""
+    counts: Mapping[Where, int]
+    """What each pane has to show: unread briefs, open actions, people who are there, nodes, findings."""
 
 
 async def node_state(office: Office, now_ms: int) -> NodeState:
@@ -45,8 +55,8 @@ async def node_state(office: Office, now_ms: int) -> NodeState:
     Raises:
         StoreError: the database could not say.
     """
-    status = await office.status()
-    return state_of(status, await everyones_mail(office), now_ms)
+    status, roster = await office.status(), await office.roster()
+    return state_of(status, await everyones_mail(office), now_ms, roster=roster, checkup=await office.checkup())
 
 
 async def everyones_mail(office: Office) -> CheckView:
@@ -55,50 +65,72 @@ async def everyones_mail(office: Office) -> CheckView:
     return await office.check(office.operator().model_copy(update={"mailboxes": (OPERATOR, *names)}))
 
 
-def state_of(status: StatusView, mail: CheckView, now_ms: int) -> NodeState:
-    """Return what the headline is to tell."""
+def state_of(
+    status: StatusView,
+    mail: CheckView,
+    now_ms: int,
+    *,
+    roster: RosterView | None = None,
+    checkup: CheckupView | None = None,
+) -> NodeState:
+    """Return what the headline and the line of panes are to tell."""
     nodes: Counter[Liveness] = Counter(lane.liveness for lane in status.lanes)
     if nodes:
         nodes[Liveness.LIVE] += 1
+    people = [presence for node in roster.nodes for presence in node.presences] if roster else []
     return NodeState(
         node=status.node,
         unread=status.unread,
         needs=tuple(needs_of(status, mail, now_ms)),
         nodes=tuple((state, nodes[state]) for state in Liveness if nodes[state]),
+        counts={
+            Where.INBOX: status.unread,
+            Where.ACTIONS: sum(count for state, count in status.actions.items() if state.is_open),
+            Where.ROSTER: sum(presence.live for presence in people),
+            Where.NODES: len(status.lanes) + 1,
+            Where.CHECKUP: len(checkup.findings) if checkup else 0,
+        },
     )
 
 
 def needs_of(status: StatusView, mail: CheckView, now_ms: int) -> list[Need]:
     """Return what needs a person, the gravest first."""
     needs = []
+    here = Place(Where.NODES, status.node)
     if status.gateway_pid is None and status.lanes:  # without peers it has nothing to do
         waits = ", mail waits" if any(lane.waiting for lane in status.lanes) else ""
-        needs.append(Need(f"gateway down{waits}", "gateway down", grave=True))
+        needs.append(Need(f"gateway down{waits}", "gateway down", grave=True, place=here))
     elif status.listen_error:
         reason = shorten(status.listen_error, _MOST_REASON)
-        needs.append(Need(f"gateway cannot listen: {reason}", "gateway cannot listen", grave=True))
+        needs.append(Need(f"gateway cannot listen: {reason}", "gateway cannot listen", grave=True, place=here))
     dead = sum(lane.dead for lane in status.lanes)
     if dead:
         needs.append(Need(plural(dead, "dead letter"), f"{dead} dead", grave=True))
     needs += [need for lane in status.lanes if (need := _lane_need(lane, now_ms))]
+    if status.overdue:
+        words = f"{status.overdue} overdue"
+        needs.append(Need(words, words, grave=False, place=Place(Where.ACTIONS, OVERDUE)))
     urgent = mail.by_priority.get(Priority.URGENT, 0)
     if urgent:
-        needs.append(Need(f"{urgent} urgent unread", f"{urgent} urgent", grave=False))
+        needs.append(Need(f"{urgent} urgent unread", f"{urgent} urgent", grave=False, place=Place(Where.INBOX, URGENT)))
     return sorted(needs, key=lambda need: not need.grave)
 
 
 def _lane_need(lane: LaneView, now_ms: int) -> Need | None:
     """Return what is wrong with the lane to one peer: mail that waits, a node that is silent, or both in one."""
+    place = Place(Where.NODES, lane.node)
     late = lane.oldest_at is not None and now_ms - lane.oldest_at >= _PATIENCE_MS
     waits = f"{lane.waiting} undelivered to {lane.node}" if late and lane.oldest_at is not None else ""
     if lane.liveness is not Liveness.STALE:
         if not waits or lane.oldest_at is None:
             return None
-        return Need(f"{waits} ({age(lane.oldest_at, now_ms)})", f"{lane.waiting} undelivered", grave=True)
+        return Need(f"{waits} ({age(lane.oldest_at, now_ms)})", f"{lane.waiting} undelivered", grave=True, place=place)
     if waits and lane.oldest_at is not None:
-        return Need(f"{waits} ({age(lane.oldest_at, now_ms)}, silent)", f"{lane.waiting} undelivered", grave=True)
+        return Need(
+            f"{waits} ({age(lane.oldest_at, now_ms)}, silent)", f"{lane.waiting} undelivered", grave=True, place=place
+        )
     silent = "never heard" if lane.heard_at is None else f"silent {age(lane.heard_at, now_ms)}"
-    return Need(f"{lane.node} {silent}", f"{lane.node} silent", grave=False)
+    return Need(f"{lane.node} {silent}", f"{lane.node} silent", grave=False, place=place)
 
 
 def nodes_in_words(state: NodeState, *, words: bool) -> str:

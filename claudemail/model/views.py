@@ -337,6 +337,8 @@ class StatusView(View):
     starred: int
     actions: dict[ActionStatus, int]
     """How many actions of each status there are in the fleet, as far as this node knows."""
+    overdue: int = 0
+    """How many of the open ones should have been done before today."""
     mailbox_dir: str
     unmirrored: int
     """Briefs whose files in `mailbox_dir` are not up to date yet."""

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from claudemail import __version__
+from claudemail.clock import day_of
 from claudemail.model.roster import Liveness, PeerState, Presence, liveness
 from claudemail.model.views import LaneView, NodeView, RosterView, StatusView
 from claudemail.office.desk import Desk
@@ -93,6 +94,7 @@ async def status(desk: Desk) -> StatusView:
             archived=entries.archived_count(connection),
             starred=stars.count(connection),
             actions=actions.counts(connection),
+            overdue=actions.count_overdue(connection, day_of(now).isoformat()),
             mailbox_dir=config.mailbox_dir,
             unmirrored=unmirrored.count(connection),
             gateway_pid=notice.pid if notice else None,

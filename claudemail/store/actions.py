@@ -380,6 +380,15 @@ def counts(connection: sqlite3.Connection) -> dict[ActionStatus, int]:
     return {statuses[row["status"]]: row["actions"] for row in rows}
 
 
+def count_overdue(connection: sqlite3.Connection, today: str) -> int:
+    """Return how many open actions were due before a day (YYYY-MM-DD)."""
+    statuses = ", ".join(str(status.rank) for status in OPEN)
+    (count,) = connection.execute(
+        f"SELECT count(*) FROM actions WHERE status IN ({statuses}) AND text IS NOT NULL AND due < ?", (today,)
+    ).fetchone()
+    return int(count)
+
+
 def as_view(row: sqlite3.Row) -> ActionView:
     """Return a database row as faces are given it."""
     return ActionView(

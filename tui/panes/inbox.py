@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.binding import BindingType
 from textual.timer import Timer
 
 from claudemail.clock import WallClock
 from claudemail.errors import NotFound
 from claudemail.model.views import BriefView
 from claudemail.office import Office
-from claudemail.tui.bindings import READ
+from claudemail.tui.bindings import BACK, SIDES
 from claudemail.tui.inbox_window import InboxWindow
-from claudemail.tui.moments import to_minute
+from claudemail.tui.panes.pane import Pane
+from claudemail.tui.places import Place, Where
 from claudemail.tui.trouble import told
 from claudemail.tui.widgets.brief_pane import BriefPane
 from claudemail.tui.widgets.headline import WIDE
 from claudemail.tui.widgets.inbox_list import Edge, InboxList
+from claudemail.tui.widgets.row_list import RowList
 
 _PREVIEW_S = 0.1
 """How long the cursor rests on a brief before it is drawn beside the list: a held key does not draw all it passes."""
 
 
-class InboxPane(Horizontal):
+class InboxPane(Pane):
     """List and brief. Looking at a brief beside the list marks nothing; opening one's own marks it read."""
 
-    BINDINGS = READ
+    WHERE: ClassVar[Where] = Where.INBOX
+    BINDINGS: ClassVar[list[BindingType]] = [*BACK, *SIDES]
 
     def __init__(self, office: Office, wall: WallClock, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._office = office
-        self._wall = wall
+        super().__init__(office, wall, id=id)
         self._window = InboxWindow(office)
         self._wanted: str | None = None
         self._showing = asyncio.Lock()
@@ -49,10 +51,6 @@ class InboxPane(Horizontal):
         yield self.brief
 
     @property
-    def _now(self) -> int:
-        return to_minute(self._wall())
-
-    @property
     def _wide(self) -> bool:
         return self.size.width >= WIDE
 
@@ -61,7 +59,7 @@ class InboxPane(Horizontal):
         """Whether a brief has been opened."""
         return self.has_class("-reading")
 
-    async def refresh_mail(self) -> None:
+    async def refresh_pane(self) -> None:
         """Ask again for what is shown, and show what has changed.
 
         Raises:
@@ -69,20 +67,27 @@ class InboxPane(Horizontal):
         """
         window = self._window
         await window.refresh(self.listing.keep)
-        self.listing.show(window.rows, newer=window.newer, older=window.older, now_ms=self._now)
+        self.listing.show(window.rows, newer=window.newer, older=window.older, now_ms=self.now)
         if self._wanted is None or self._rest is not None or not (self._wide or self.reading):
             return
         async with self._showing:
             if self._wanted is not None:
-                await self.brief.show(await self._read(self._wanted), self._now)
+                await self.brief.show(await self._read(self._wanted), self.now)
+
+    def take_keys(self) -> None:
+        """Give the keys to the list, or to the brief where only that is seen."""
+        (self.brief if self.reading and not self._wide else self.listing).focus()
+
+    async def go(self, place: Place) -> None:
+        """Put the cursor on a brief."""
 
     async def _read(self, id: str) -> BriefView | None:
         try:
-            return await self._office.read(self._office.operator(), id)
+            return await self.office.read(self.office.operator(), id)
         except NotFound:
             return None
 
-    def on_inbox_list_moved(self, event: InboxList.Moved) -> None:
+    def on_row_list_moved(self, event: RowList.Moved) -> None:
         """Draw the brief under the cursor, once it rests."""
         event.stop()
         if self._wide:
@@ -108,11 +113,11 @@ class InboxPane(Horizontal):
             async with self._showing:
                 if id == self._wanted:
                     view = await self._read(id)
-                    await self.brief.show(view, self._now)
+                    await self.brief.show(view, self.now)
                     return view
         return None
 
-    def on_inbox_list_opened(self, event: InboxList.Opened) -> None:
+    def on_row_list_opened(self, event: RowList.Opened) -> None:
         """Open a brief."""
         event.stop()
         if self._rest is not None:
@@ -127,7 +132,7 @@ class InboxPane(Horizontal):
         view = await self._show(id)
         if view is not None and view.unread:
             with told(self):
-                await self._office.shown(self._office.operator(), [view.number])
+                await self.office.shown(self.office.operator(), [view.number])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Going back needs a brief to go back from; going to and fro, two sides."""
@@ -179,4 +184,4 @@ class InboxPane(Horizontal):
         if edge in (Edge.NEWEST, Edge.OLDEST):
             self.listing.jump(window.rows, edge, newer=window.newer, older=window.older)
         else:
-            self.listing.show(window.rows, newer=window.newer, older=window.older, now_ms=self._now)
+            self.listing.show(window.rows, newer=window.newer, older=window.older, now_ms=self.now)

@@ -1,21 +1,32 @@
-"""The console's one standing screen: the headline, a pane, the keys."""
+"""The console's one standing screen: the headline, the line of panes, a pane, the keys."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import ContentSwitcher, Footer
 
 from claudemail.clock import WallClock
 from claudemail.office import Office
 from claudemail.tui.bindings import CONSOLE
+from claudemail.tui.messages import Done, Go
 from claudemail.tui.moments import to_minute
-from claudemail.tui.needs import node_state
+from claudemail.tui.needs import Need, node_state
+from claudemail.tui.panes.actions import ActionsPane
+from claudemail.tui.panes.checkup import CheckupPane
 from claudemail.tui.panes.inbox import InboxPane
+from claudemail.tui.panes.nodes import NodesPane
+from claudemail.tui.panes.pane import Pane
+from claudemail.tui.panes.roster import RosterPane
+from claudemail.tui.places import Place, Where
 from claudemail.tui.screens.help import HelpScreen
-from claudemail.tui.trouble import EXPECTED, in_words
+from claudemail.tui.trouble import EXPECTED, in_words, told
+from claudemail.tui.undo import Undo
 from claudemail.tui.widgets.headline import WIDE, Headline
 from claudemail.tui.widgets.notice import Notice
+from claudemail.tui.widgets.tab_bar import TabBar
+
+_PANES: tuple[type[Pane], ...] = (InboxPane, ActionsPane, RosterPane, NodesPane, CheckupPane)
 
 
 class ConsoleScreen(Screen[None]):
@@ -30,26 +41,116 @@ class ConsoleScreen(Screen[None]):
         self._office = office
         self._wall = wall
         self._headline = Headline(id="headline")
+        self._tabs = TabBar(id="tabs")
         self._notice = Notice(id="notice")
-        self._inbox = InboxPane(office, wall, id="inbox")
+        self._panes = {kind.WHERE: kind(office, wall, id=kind.WHERE) for kind in _PANES}
+        self._switcher = ContentSwitcher(id="panes", initial=Where.INBOX)
+        self._undo = Undo()
+        self._needed = 0
+        self.at = Where.INBOX
+        """The pane that is seen."""
 
     def compose(self) -> ComposeResult:
         """Lay out the screen."""
         yield self._headline
+        yield self._tabs
         yield self._notice
-        yield self._inbox
+        with self._switcher:
+            yield from self._panes.values()
         yield Footer(compact=True, show_command_palette=False)
+
+    @property
+    def pane(self) -> Pane:
+        """The pane that is seen."""
+        return self._panes[self.at]
 
     async def refresh_all(self) -> None:
         """Ask the office for everything that is shown. What cannot be known is said, and asked for again next time."""
         words = ""
         try:
-            await self._inbox.refresh_mail()
+            await self.pane.refresh_pane()
             self._headline.state = await node_state(self._office, to_minute(self._wall()))
         except EXPECTED as error:
             words = in_words(error)
         self._notice.say(words)
+        self._say_tabs()
+
+    def _say_tabs(self) -> None:
+        state = self._headline.state
+        self._tabs.say(self.at, {} if state is None else state.counts, self.pane.aside)
+
+    def show_pane(self, where: Where) -> None:
+        """Show a pane, with the keys, and have it ask what is new."""
+        if where is not self.at:
+            self.at = where
+            self._switcher.current = where
+            self._say_tabs()
+            self.run_worker(self._refresh_pane(), group="pane")
+        self.pane.take_keys()
+
+    async def _refresh_pane(self) -> None:
+        with told(self):
+            await self.pane.refresh_pane()
+        self._say_tabs()
+
+    def on_go(self, event: Go) -> None:
+        """Take the reader to a place."""
+        event.stop()
+        self.run_worker(self._go(event.place), group="go", exclusive=True)
+
+    async def _go(self, place: Place) -> None:
+        self.show_pane(place.where)
+        with told(self):
+            await self.pane.refresh_pane()
+            if place.what is not None or place.mailbox is not None:
+                await self.pane.go(place)
+        self._say_tabs()
+
+    def on_done(self, event: Done) -> None:
+        """Note what was done, and say how it is undone."""
+        event.stop()
+        self._undo.did(event.words, event.undo)
+        self.app.notify(f"{event.words}   u undoes it", timeout=4, markup=False)
+
+    def on_tab_bar_clicked(self, event: TabBar.Clicked) -> None:
+        """Show the pane that was clicked."""
+        event.stop()
+        self.show_pane(event.where)
+
+    def action_pane(self, name: str) -> None:
+        """Show a pane."""
+        self.show_pane(Where(name))
+
+    def action_turn(self, by: int) -> None:
+        """Show the next pane, or the one before."""
+        order = list(Where)
+        self.show_pane(order[(order.index(self.at) + by) % len(order)])
+
+    def action_needs_you(self) -> None:
+        """Go to the next thing that needs a person; pressed again, to the one after it."""
+        needs: tuple[Need, ...] = () if self._headline.state is None else self._headline.state.needs
+        if not needs:
+            self.app.notify("Nothing needs you.", timeout=3, markup=False)
+            return
+        self._needed = self._needed % len(needs)
+        need = needs[self._needed]
+        self._needed += 1
+        self.post_message(Go(need.place))
+
+    def action_undo(self) -> None:
+        """Undo what was done last."""
+        self.run_worker(self._undo_last(), group="undo")
+
+    async def _undo_last(self) -> None:
+        with told(self):
+            words = await self._undo.back()
+            said = "There is nothing to undo." if words is None else f"Undone: {words}"
+            self.app.notify(said, timeout=4, markup=False)
 
     def action_help(self) -> None:
         """Show the keys."""
         self.app.push_screen(HelpScreen(list(self.active_bindings.values())))
+
+    def action_quit(self) -> None:
+        """Leave the console."""
+        self.app.exit()

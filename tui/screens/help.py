@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -14,19 +14,20 @@ from textual.widgets import Static
 
 from claudemail import __version__
 from claudemail.tui import glyphs
-from claudemail.tui.bindings import CLOSE, CONSOLE, MOVE
+from claudemail.tui.bindings import CLOSE, MOVE
 
-_GROUPS = {"move": "Move", "inbox": "Inbox", "brief": "Brief", "pane": "Panes", "console": "Console"}
+_GROUPS = {
+    "move": "Move", "open": "Look", "back": "Look", "mark": "Look", "find": "Look", "filter": "Look", "belongs": "Look",
+    "copy": "Look", "mail": "Mail", "action": "Action", "checkup": "Checkup", "try": "Nodes", "pane": "Panes",
+    "console": "Console",
+}  # fmt: skip
 """The headings, by the first part of a binding's id."""
 
 
 class HelpScreen(ModalScreen[None]):
     """Lists the keys that work on the screen it was opened from, and what the signs mean."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *CLOSE,
-        *(binding for binding in CONSOLE if isinstance(binding, Binding) and binding.action == "app.quit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
     def __init__(self, active: Sequence[ActiveBinding]) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static(_table("Signs", list(glyphs.LEGEND)), markup=False)
 
     def _keys(self) -> dict[str, list[tuple[str, str]]]:
-        keys: dict[str, dict[str, list[str]]] = {heading: {} for heading in _GROUPS.values()}
+        keys: dict[str, dict[str, list[str]]] = {heading: {} for heading in dict.fromkeys(_GROUPS.values())}
         for _, binding, _, _ in self._active:
             heading = _GROUPS.get((binding.id or "").partition(".")[0])
             if heading is not None:
