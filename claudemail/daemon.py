@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -13,10 +14,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iter
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from claudemail import __version__, local_http, logs, notify
+from claudemail import __version__, logs, notify
+from claudemail.attending import Attendant
 from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state, load
 from claudemail.errors import ClaudeMailError, ConfigError, MirrorError, StoreError
+from claudemail.local_http import LocalHttp, is_request
 from claudemail.mesh.counts import Counts
 from claudemail.mesh.mesh import Listening, Mesh
 from claudemail.office import Office
@@ -33,11 +36,12 @@ from claudemail.running import (
 )
 from claudemail.tools import sessions as session_socket
 from claudemail.tools.sessions import Sessions, listen
-from claudemail.watching import Watched
+from claudemail.watching import Watched, pings
 
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
+_LOAD_AFTER_S = 10.0
 _COLLECT_AFTER = 20_000
 """After so many new objects garbage is looked for: Python's 700 come with every batch of parcels."""
 _QUIET_S = 1.0
@@ -166,10 +170,14 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
         await office.release_dead()
         mesh = Mesh(config, office.transit, office.key(), wall_ms, counts)
         watched = Watched(office, counts, sign.notice, lambda: sessions.attached)
-        http = watched.http()
-        async with listen(
-            office, socket_path(config), mesh.roster_changed, speaks_http=local_http.is_request, http=http.answer
-        ) as sessions:
+        asked = LocalHttp({**watched.pages(), **pings([peer.id for peer in config.peers], mesh.ping)})
+        attendant = Attendant(office, lambda: sessions.connections)
+
+        def changed() -> None:
+            mesh.roster_changed()
+            attendant.nudge()
+
+        async with listen(office, socket_path(config), changed, speaks_http=is_request, http=asked.answer) as sessions:
             sign.put_up()
             started = {
                 "event": "started",
@@ -181,14 +189,16 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
             log.info("ClaudeMail %s serves %s", __version__, config.node_id, extra=started)
             work = [
                 end.start(_keep(office)),
+                end.start(_beat(office)),
                 end.start(_catch_up(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
-                end.start(_load(office, mode)),
+                end.start(_load(office)),
+                end.start(attendant.run()),
             ]
             if config.metrics_port is not None:
-                work.append(end.start(http.serve_port(config.metrics_port)))
+                work.append(end.start(LocalHttp(watched.pages()).serve_port(config.metrics_port)))
             if config.path is not None:
                 work.append(end.start(_mesh(office, mesh, sign.listening)))
             if not config.peers or config.node.pull:  # else it is ready once it listens for them
@@ -262,14 +272,14 @@ def _changing(office: Office) -> Iterator[asyncio.Event]:
         unsubscribe()
 
 
-async def _load(office: Office, mode: str) -> None:
-    """Load what serves sessions: at once where one waits, since it had the gateway started; else once mail has been seen to.
+async def _load(office: Office) -> None:
+    """Load what serves sessions once mail has been seen to, since it takes half a second of CPU.
 
-    It takes half a second of CPU, and a session that comes earlier has it loaded for itself.
+    A session that comes before has it loaded itself.
     """
-    if mode != ON_DEMAND:
-        with _changing(office) as changed:
-            await _quiet(changed)
+    await asyncio.sleep(_LOAD_AFTER_S)
+    with _changing(office) as changed:
+        await _quiet(changed)
     await session_socket.load()
     gc.freeze()  # what is there now stays: the collector need not go through it again and again
 
@@ -359,6 +369,14 @@ async def _timed(work: Callable[[], Awaitable[int]]) -> int:
     done = await work()
     await asyncio.sleep(time.monotonic() - started)
     return done
+
+
+async def _beat(office: Office) -> None:
+    """Note at each heartbeat that this gateway runs, for the history that the console shows."""
+    while True:
+        with contextlib.suppress(StoreError):  # then the history has a gap
+            await office.transit.beat()
+        await asyncio.sleep(office.config.heartbeat_interval_ms / 1000)
 
 
 async def _keep(office: Office) -> None:

@@ -31,14 +31,16 @@ _STYLED = (
     "screens/ask",
     "panes/inbox",
     "panes/actions",
+    "panes/beside",
     "panes/roster",
-    "panes/nodes",
-    "panes/checkup",
     "widgets/headline",
     "widgets/tab_bar",
     "widgets/notice",
     "widgets/row_list",
+    "widgets/facts",
     "widgets/brief_pane",
+    "widgets/lane_strip",
+    "widgets/action_detail",
 )
 """What has a stylesheet beside it. The paths are whole, so that a subclass elsewhere finds them too."""
 

@@ -9,7 +9,7 @@ from textual.widgets import ContentSwitcher, Footer
 from claudemail.clock import WallClock
 from claudemail.office import Office
 from claudemail.tui.bindings import CONSOLE
-from claudemail.tui.messages import Done, Go
+from claudemail.tui.messages import AsideChanged, Done, Go
 from claudemail.tui.moments import to_minute
 from claudemail.tui.needs import Need, node_state
 from claudemail.tui.panes.actions import ActionsPane
@@ -64,12 +64,19 @@ class ConsoleScreen(Screen[None]):
         """The pane that is seen."""
         return self._panes[self.at]
 
+    @property
+    def _checkup(self) -> CheckupPane:
+        pane = self._panes[Where.CHECKUP]
+        assert isinstance(pane, CheckupPane)
+        return pane
+
     async def refresh_all(self) -> None:
         """Ask the office for everything that is shown. What cannot be known is said, and asked for again next time."""
         words = ""
         try:
             await self.pane.refresh_pane()
-            self._headline.state = await node_state(self._office, to_minute(self._wall()))
+            checkup = await self._checkup.examined.lately()
+            self._headline.state = await node_state(self._office, to_minute(self._wall()), checkup)
         except EXPECTED as error:
             words = in_words(error)
         self._notice.say(words)
@@ -104,6 +111,11 @@ class ConsoleScreen(Screen[None]):
             await self.pane.refresh_pane()
             if place.what is not None or place.mailbox is not None:
                 await self.pane.go(place)
+        self._say_tabs()
+
+    def on_aside_changed(self, event: AsideChanged) -> None:
+        """Say what the pane says of itself now."""
+        event.stop()
         self._say_tabs()
 
     def on_done(self, event: Done) -> None:
