@@ -50,6 +50,7 @@ from claudemail.office import (
     cleaning,
     examining,
     fleet,
+    indexing,
     introducing,
     inviting,
     listing,
@@ -490,6 +491,10 @@ class Office:
     ) -> CleanView:
         """Archive old mail, or say what that would do: see `cleaning.clean`."""
         return await cleaning.clean(self._desk, party, mailboxes, days, apply=apply)
+
+    async def index_some(self) -> bool:
+        """Take some briefs into the full text: see `indexing.index_some`."""
+        return await indexing.index_some(self._desk)
 
     async def mirror_some(self) -> int:
         """Write some of the files that are not as they should be; return how many briefs and changes that were."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from claudemail.errors import InvalidInput, UnknownName
 from claudemail.model.query import Query
 from claudemail.model.views import SearchHit, SearchPage
+from claudemail.office import indexing
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, nearest
 from claudemail.office.finding import find_for
@@ -71,6 +72,7 @@ async def search(
         InvalidInput: the query asks for nothing.
         UnknownName: nobody is called as the sender is, and no mail is from somebody of that name.
         NotFound: there is no brief that the thread is named by.
+        StoreError: the briefs that the full text has not taken in yet could not be, or nothing could be read.
     """
     if query.is_empty:
         raise InvalidInput(
@@ -78,6 +80,7 @@ async def search(
         )
     words = [term.words for term in query.terms if not term.excluded]
     peers = await desk.peers()
+    await indexing.index_due(desk)
 
     def work(connection: sqlite3.Connection) -> SearchPage:
         if query.sender is not None:

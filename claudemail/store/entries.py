@@ -24,7 +24,7 @@ _CURRENT_WALKS = [(_CURRENT, "e.archived_at IS NULL")]
 def deliver(
     connection: sqlite3.Connection, number: int, brief: Brief, mailboxes: Sequence[str], *, known: bool
 ) -> None:
-    """Put a brief into mailboxes and, with them, into the full text. Where it was before, it stays as it is.
+    """Put a brief into mailboxes. Where it was before, it stays as it is; the full text learns of mailboxes it did not know.
 
     Args:
         connection: a database connection in a write transaction.
@@ -44,8 +44,6 @@ def deliver(
     )
     if known:
         text_index.restore(connection, number)
-    else:
-        text_index.add(connection, number, brief, mailboxes)
 
 
 def mark_read(connection: sqlite3.Connection, mailboxes: Sequence[str], number: int, by: str, now: int) -> list[str]:
