@@ -10,7 +10,6 @@ from textual.events import Paste
 
 from claudemail.config import Config
 from claudemail.office import Office
-from claudemail.store import text_index
 from claudemail.tui.widgets.find_line import as_typed
 from tests.tui.conftest import NARROW, SMALL, WIDE, Console, Seen, Send
 from tests.tui.test_hostile import NASTY, _check
@@ -75,7 +74,6 @@ async def test_going_back_to_the_list_as_it_was(
 ) -> None:
     """After a search the cursor, what is seen and the marks are as they were, far down a long list too."""
     await many(1_000)
-    await office._desk.mail.write(text_index.refill)
     async with console(office, size) as seen:
         await seen.press("G")
         await seen.until(lambda: seen.title == "Report")
@@ -99,7 +97,6 @@ async def test_searches_page_on(
 ) -> None:
     """Of very many that are found the first hundred show, and more as one goes down; what comes in shows on top."""
     await many(2_000)
-    await office._desk.mail.write(text_index.refill)
     async with console(office, NARROW) as seen:
         await _type(seen, "report", "enter")
         await seen.until(lambda: len(_found(seen)) == 100)
