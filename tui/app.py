@@ -12,6 +12,7 @@ from typing import ClassVar
 from textual.app import App
 from textual.types import CSSPathType
 
+from claudemail import running
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
 from claudemail.errors import ClaudeMailError
@@ -19,6 +20,7 @@ from claudemail.office import Office
 from claudemail.text import scrub
 from claudemail.themes.loader import DARK, builtin, defaults
 from claudemail.tui.screens.console import ConsoleScreen
+from claudemail.tui.writing_desk import StartGateway
 
 _SHORTEST_REFRESH_S = 0.1
 """Changes that come faster are taken in together."""
@@ -29,6 +31,7 @@ _STYLED = (
     "screens/console",
     "screens/help",
     "screens/ask",
+    "screens/compose",
     "panes/inbox",
     "panes/actions",
     "panes/roster",
@@ -39,6 +42,8 @@ _STYLED = (
     "widgets/notice",
     "widgets/row_list",
     "widgets/brief_pane",
+    "widgets/preview",
+    "widgets/sent_line",
 )
 """What has a stylesheet beside it. The paths are whole, so that a subclass elsewhere finds them too."""
 
@@ -50,19 +55,27 @@ class ConsoleApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS_PATH: ClassVar[CSSPathType] = [Path(__file__).parent / f"{name}.tcss" for name in _STYLED]
 
-    def __init__(self, office: Office, *, wall: WallClock = wall_ms, theme: str | None = None) -> None:
+    def __init__(
+        self,
+        office: Office,
+        *,
+        wall: WallClock = wall_ms,
+        theme: str | None = None,
+        start_gateway: StartGateway | None = None,
+    ) -> None:
         """Make the console.
 
         Args:
             office: the office of the node.
             wall: the clock that ages are counted by.
             theme: the name of a theme; None: the dark one, or the terminal's own colours where NO_COLOR is set.
+            start_gateway: has mail for other nodes carried; None: whoever runs a gateway sees to that.
         """
         # Without `ansi_color`, NO_COLOR would paint everything in shades of grey instead of leaving colours alone.
         no_color = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if no_color else None)
         self._office = office
-        self._console = ConsoleScreen(office, wall)
+        self._console = ConsoleScreen(office, wall, start_gateway)
         self._changed = asyncio.Event()
         self._unsubscribe: Callable[[], None] | None = None
         self.asked = 0
@@ -93,6 +106,11 @@ class ConsoleApp(App[None]):
         if self._unsubscribe is not None:
             self._unsubscribe()
 
+    async def action_quit(self) -> None:
+        """Leave the console, once all that was sent has gone; somebody who has just left drafts behind is told first."""
+        if await self._console.desk.may_quit():
+            self.exit()
+
     def ask_again(self) -> None:
         """Have the office asked what is new, now or a moment after it was asked last."""
         self._changed.set()
@@ -120,6 +138,6 @@ def run(config: Config, *, theme: str | None = None) -> None:
 
 async def _run(config: Config, theme: str | None) -> int:
     async with await Office.open(config) as office:
-        app = ConsoleApp(office, theme=theme)
+        app = ConsoleApp(office, theme=theme, start_gateway=lambda: running.start(config))
         await app.run_async()
         return app.return_code or 0

@@ -8,8 +8,8 @@ from textual.widgets import ContentSwitcher, Footer
 
 from claudemail.clock import WallClock
 from claudemail.office import Office
-from claudemail.tui.bindings import CONSOLE
-from claudemail.tui.messages import Done, Go
+from claudemail.tui.bindings import CONSOLE, WRITE
+from claudemail.tui.messages import Done, Go, Write
 from claudemail.tui.moments import to_minute
 from claudemail.tui.needs import Need, node_state
 from claudemail.tui.panes.actions import ActionsPane
@@ -24,7 +24,9 @@ from claudemail.tui.trouble import EXPECTED, in_words, told
 from claudemail.tui.undo import Undo
 from claudemail.tui.widgets.headline import WIDE, Headline
 from claudemail.tui.widgets.notice import Notice
+from claudemail.tui.widgets.sent_line import SentLine
 from claudemail.tui.widgets.tab_bar import TabBar
+from claudemail.tui.writing_desk import StartGateway, WritingDesk
 
 _PANES: tuple[type[Pane], ...] = (InboxPane, ActionsPane, RosterPane, NodesPane, CheckupPane)
 
@@ -33,9 +35,9 @@ class ConsoleScreen(Screen[None]):
     """Shows the node of an office."""
 
     AUTO_FOCUS = "#list"
-    BINDINGS = CONSOLE
+    BINDINGS = [*CONSOLE, *WRITE]  # noqa: RUF012 - as Textual has it
 
-    def __init__(self, office: Office, wall: WallClock) -> None:
+    def __init__(self, office: Office, wall: WallClock, start_gateway: StartGateway | None = None) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._office = office
@@ -45,6 +47,9 @@ class ConsoleScreen(Screen[None]):
         self._notice = Notice(id="notice")
         self._panes = {kind.WHERE: kind(office, wall, id=kind.WHERE) for kind in _PANES}
         self._switcher = ContentSwitcher(id="panes", initial=Where.INBOX)
+        self._sent = SentLine(id="sent")
+        self.desk = WritingDesk(self, office, wall, self._sent, start_gateway)
+        """Where briefs are written."""
         self._undo = Undo()
         self._needed = 0
         self.at = Where.INBOX
@@ -57,7 +62,12 @@ class ConsoleScreen(Screen[None]):
         yield self._notice
         with self._switcher:
             yield from self._panes.values()
+        yield self._sent
         yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Look for what a former console was still to send."""
+        self.run_worker(self.desk.look(), group="look")
 
     @property
     def pane(self) -> Pane:
@@ -70,6 +80,7 @@ class ConsoleScreen(Screen[None]):
         try:
             await self.pane.refresh_pane()
             self._headline.state = await node_state(self._office, to_minute(self._wall()))
+            await self.desk.refresh()
         except EXPECTED as error:
             words = in_words(error)
         self._notice.say(words)
@@ -106,6 +117,21 @@ class ConsoleScreen(Screen[None]):
                 await self.pane.go(place)
         self._say_tabs()
 
+    def on_write(self, event: Write) -> None:
+        """Have a brief written."""
+        event.stop()
+        self.run_worker(self.desk.write(event), group="write")
+
+    def on_sent_line_clicked(self, event: SentLine.Clicked) -> None:
+        """Take back what can be taken back; go to what was sent."""
+        event.stop()
+        if not self.desk.take_back():
+            self.desk.show_last()
+
+    def action_compose(self) -> None:
+        """Write a brief."""
+        self.post_message(Write())
+
     def on_done(self, event: Done) -> None:
         """Note what was done, and say how it is undone."""
         event.stop()
@@ -138,8 +164,9 @@ class ConsoleScreen(Screen[None]):
         self.post_message(Go(need.place))
 
     def action_undo(self) -> None:
-        """Undo what was done last."""
-        self.run_worker(self._undo_last(), group="undo")
+        """Undo what was done last; a brief that has not gone yet is taken back before all else."""
+        if not self.desk.take_back():
+            self.run_worker(self._undo_last(), group="undo")
 
     async def _undo_last(self) -> None:
         with told(self):
@@ -151,6 +178,6 @@ class ConsoleScreen(Screen[None]):
         """Show the keys."""
         self.app.push_screen(HelpScreen(list(self.active_bindings.values())))
 
-    def action_quit(self) -> None:
-        """Leave the console."""
-        self.app.exit()
+    async def action_quit(self) -> None:
+        """Leave the console, once all that was sent has gone."""
+        await self.app.action_quit()
