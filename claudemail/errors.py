@@ -23,6 +23,7 @@
     ├── GatewayUnavailable     this node's daemon cannot be reached or started
     ├── QuotaReached           a peer has brought as much as it may for now
     ├── ServiceUnavailable     there is no service manager that could run it, or it refused
+    ├── WebMissing             what serves the console to browsers is not installed
     ├── PeerUnreachable        another node did not answer
     └── PeerRefused            another node answered no
 
@@ -212,6 +213,13 @@ class ServiceUnavailable(ClaudeMailError):
 
     code = "service"
     exit_code = 6
+
+
+class WebMissing(ClaudeMailError):
+    """What serves the console to browsers is not installed."""
+
+    code = "web_missing"
+    remedy = "Install it with `pip install 'claudemail[web]'`, and try again."
 
 
 class PeerUnreachable(ClaudeMailError):

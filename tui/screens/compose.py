@@ -176,8 +176,13 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         if self._trouble:
             words, fits = self._trouble, False
         elif self._directory is not None:
-            words, fits = meaning(self._to.value, self._directory, self._now)
+            words, fits = meaning(self._to.settled, self._directory, self._now)
         self._said.update(Content.styled(words, "$muted" if fits else "$text-error"))
+
+    @on(Input.Changed, "#to")
+    @on(Input.Blurred, "#to")
+    def _to_changed(self) -> None:
+        self.call_after_refresh(self._say)  # once it is known what the name that is being typed may become
 
     @on(Input.Changed)
     @on(TextArea.Changed)

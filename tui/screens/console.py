@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer
@@ -11,7 +14,7 @@ from claudemail.office import Office
 from claudemail.tui.bindings import CONSOLE, WRITE
 from claudemail.tui.messages import Done, Go, Write
 from claudemail.tui.moments import to_minute
-from claudemail.tui.needs import Need, node_state
+from claudemail.tui.needs import Need, NodeState, node_state
 from claudemail.tui.panes.actions import ActionsPane
 from claudemail.tui.panes.checkup import CheckupPane
 from claudemail.tui.panes.inbox import InboxPane
@@ -37,7 +40,14 @@ class ConsoleScreen(Screen[None]):
     AUTO_FOCUS = "#list"
     BINDINGS = [*CONSOLE, *WRITE]  # noqa: RUF012 - as Textual has it
 
-    def __init__(self, office: Office, wall: WallClock, start_gateway: StartGateway | None = None) -> None:
+    def __init__(
+        self,
+        office: Office,
+        wall: WallClock,
+        start_gateway: StartGateway | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make the screen; `kept` is what a former one remembered."""
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._office = office
@@ -52,6 +62,7 @@ class ConsoleScreen(Screen[None]):
         """Where briefs are written."""
         self._undo = Undo()
         self._needed = 0
+        self._kept = kept or {}
         self.at = Where.INBOX
         """The pane that is seen."""
 
@@ -66,8 +77,27 @@ class ConsoleScreen(Screen[None]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Look for what a former console was still to send."""
+        """Take up what a former console remembered, and look for what it was still to send."""
+        self._recall()
         self.run_worker(self.desk.look(), group="look")
+
+    def _recall(self) -> None:
+        panes = self._kept.get("panes")
+        for where, pane in self._panes.items():
+            kept = panes.get(where) if isinstance(panes, dict) else None
+            if isinstance(kept, dict):
+                pane.recall(kept)
+        if self._kept.get("pane") in list(Where):
+            self.show_pane(Where(self._kept["pane"]))
+
+    def memory(self) -> dict[str, Any]:
+        """Return what the next console is to remember, as JSON has it."""
+        return {"pane": self.at.value, "panes": {where.value: pane.memory() for where, pane in self._panes.items()}}
+
+    @property
+    def state(self) -> NodeState | None:
+        """The state of the node that the headline tells."""
+        return self._headline.state
 
     @property
     def pane(self) -> Pane:

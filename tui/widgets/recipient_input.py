@@ -26,6 +26,16 @@ class RecipientInput(Input):
         return word_at(self.value, self.cursor_position)[1]
 
     @property
+    def settled(self) -> str:
+        """The line without a name that is still being typed, as long as there are some that it may become."""
+        if not self.is_offering or self._choices.picked is None:
+            return self.value
+        start, word = word_at(self.value, self.cursor_position)
+        if word.lower() == self._choices.picked.value.lower():
+            return self.value
+        return self.value[:start] + self.value[start + len(word) :]
+
+    @property
     def is_offering(self) -> bool:
         """Whether choices are seen."""
         return bool(self._choices.display)
