@@ -36,8 +36,9 @@ class Attention:
         self._title = ""
 
     def begin(self) -> None:
-        """Keep the title that the terminal has."""
+        """Keep the title that the terminal has, and put ours in its place."""
         self._write(KEEP_TITLE)
+        self._say(f"ClaudeMail {self._node}")
 
     def end(self) -> None:
         """Give the terminal its title back."""
@@ -63,7 +64,11 @@ class Attention:
         if self._urgent is not None and urgent > self._urgent and self.is_away:
             self._ring()
         self._urgent = urgent
-        title = f"{f'({urgent}!) ' if urgent else ''}ClaudeMail {self._node}{f' - {unread} unread' if unread else ''}"
+        self._say(
+            f"{f'({urgent}!) ' if urgent else ''}ClaudeMail {self._node}{f' - {unread} unread' if unread else ''}"
+        )
+
+    def _say(self, title: str) -> None:
         if title != self._title:
             self._title = title
             self._write(f"\x1b]0;{title}\a")

@@ -110,6 +110,10 @@ class Drafts:
         drafts = [draft for path in paths if (draft := self._load(path)) is not None]
         return sorted(drafts, key=lambda draft: draft.changed_at, reverse=True)
 
+    def find(self, id: str) -> KeptDraft | None:
+        """Return a draft as it is kept, or None."""
+        return self._load(self._path(id))
+
     def about(self, brief: str, purpose: Purpose) -> KeptDraft | None:
         """Return the latest draft that answers a brief, or passes it on, or None."""
         return next((one for one in self.all() if (one.about, one.purpose) == (brief, purpose) and not one.sent), None)

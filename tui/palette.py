@@ -23,6 +23,8 @@ from claudemail.tui.places import Place, Where
 _MOST_FOUND = 6
 _MOST_LABEL = 60
 _LEAST_WORD = 2
+_LEFT_OUT = ("move", "pane", "open", "back")
+"""Kinds of bindings that nobody looks for: what they do is done at once, or is here in other words."""
 
 
 class Command(NamedTuple):
@@ -42,7 +44,7 @@ def of_bindings(active: Iterable[ActiveBinding], display: dict[str, str]) -> lis
     found: dict[str, Command] = {}
     for node, binding, enabled, _ in active:
         kind = (binding.id or "move").partition(".")[0]
-        if enabled and kind not in ("move", "pane", "open", "back"):
+        if enabled and kind not in _LEFT_OUT and binding.id != "console.palette":
             label = binding.tooltip or binding.description
             about = display.get(binding.id or "", "")
             found.setdefault(label, Command(label, about, action=binding.action, node=node))

@@ -32,6 +32,7 @@ from claudemail.tui.recipients import choices, meaning
 from claudemail.tui.screens.ask import AskScreen, Question
 from claudemail.tui.trouble import EXPECTED, in_words
 from claudemail.tui.widgets.choices import Choice, Choices
+from claudemail.tui.widgets.fields import Body, Line
 from claudemail.tui.widgets.preview import Preview
 from claudemail.tui.widgets.recipient_input import RecipientInput
 from claudemail.tui.writing import finished, heading
@@ -73,8 +74,8 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         self._office = office
         self._wall = wall
         self._drafts = drafts
-        self._begun = draft
-        self._kept = draft if draft.id in {one.id for one in drafts.all()} else None
+        self._begun = draft.model_copy(update={"sent": False})
+        self._kept = drafts.find(draft.id)
         self._settle = settle
         self._trouble = said
         self._priority = draft.priority
@@ -85,10 +86,10 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         self._head = Static(id="compose-head", markup=False)
         self._offered = Choices((), id="offered")
         self._to = RecipientInput(draft.to, self._offered, id="to")
-        self._title = Input(draft.title, compact=True, max_length=MAX_TITLE, select_on_focus=False, id="title")
-        self._due = Input(draft.due, placeholder="fri, +2d", compact=True, select_on_focus=False, id="due")
+        self._title = Line(draft.title, compact=True, max_length=MAX_TITLE, select_on_focus=False, id="title")
+        self._due = Line(draft.due, placeholder="fri, +2d", compact=True, select_on_focus=False, id="due")
         self._shown_priority = Static(id="priority", markup=False)
-        self._text = TextArea(draft.body, compact=True, soft_wrap=True, highlight_cursor_line=False, id="text")
+        self._text = Body(draft.body, compact=True, soft_wrap=True, highlight_cursor_line=False, id="text")
         self._preview = Preview(id="preview")
         self._said = Static(id="compose-said", markup=False)
 
@@ -136,6 +137,7 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         self._say_priority()
         self._say()
         self.run_worker(self._learn(), group="learn")
+        self._keep_soon()  # one that was taken back is a draft again
 
     def on_resize(self) -> None:
         """Offer fewer names where there are few lines."""
@@ -194,6 +196,11 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         if self._timer is None and not self._over:
             self._timer = self.set_timer(_KEEP_S, self._keep_soon)
 
+    def _is_kept(self, draft: KeptDraft) -> bool:
+        """Return whether there is nothing to write down: it is so on the disk, or as it was before anybody wrote in it."""
+        before = self._kept or self._begun
+        return draft.says_the_same(before) and not before.sent
+
     def _keep_soon(self) -> None:
         self._timer = None
         if not self._over:
@@ -203,7 +210,7 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         """Write the draft down if it holds anything of somebody's; return False where that failed, which is said then."""
         async with self._keeping:
             draft = self.draft
-            if draft.says_the_same(self._kept or self._begun):
+            if self._is_kept(draft):
                 return True
             try:
                 await asyncio.to_thread(self._drafts.keep, draft)

@@ -18,6 +18,7 @@ from claudemail.tui.bindings import ASK
 from claudemail.tui.palette import Command, of_words
 from claudemail.tui.trouble import told
 from claudemail.tui.widgets.choices import Choice, Choices
+from claudemail.tui.widgets.fields import Line
 
 _REST_S = 0.15
 """How long typing rests before briefs are searched."""
@@ -35,7 +36,7 @@ class PaletteScreen(ModalScreen[Command | None]):
         self._commands = list(commands)
         self._found: list[Command] = []
         self._timer: Timer | None = None
-        self._input = Input(placeholder="a command, a name, words of a brief", compact=True, id="answer")
+        self._input = Line(placeholder="a command, a name, words of a brief", compact=True, id="answer")
         self._choices = Choices(self._offered(), shown=_SHOWN, id="choices")
 
     def _offered(self) -> list[Choice]:

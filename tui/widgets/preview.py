@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Markdown, Static
@@ -27,7 +27,7 @@ class Preview(VerticalScroll, inherit_bindings=False):
         super().__init__(id=id)
         self._head = Static(id="preview-head", markup=False)
         self._actions = Static(id="preview-actions", markup=False)
-        self._body = Widget(id="preview-body")
+        self._body = Vertical(id="preview-body")
 
     def compose(self) -> ComposeResult:
         """Lay out the parts."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import BindingType
-from textual.widgets import Input
 
 from claudemail.tui.bindings import COMPLETE
 from claudemail.tui.recipients import completed, word_at
 from claudemail.tui.widgets.choices import Choice, Choices
+from claudemail.tui.widgets.fields import Line
 
 
-class RecipientInput(Input):
+class RecipientInput(Line):
     """A line of names. What fits the name at the cursor stands in the choices below, of which a key takes one."""
 
     BINDINGS: ClassVar[list[BindingType]] = COMPLETE
@@ -59,7 +59,12 @@ class RecipientInput(Input):
 
     def watch_value(self) -> None:
         """Offer what fits now."""
-        if self.is_mounted:
+        if self.has_focus:
+            self.call_next(self.offer)
+
+    def watch_selection(self) -> None:
+        """Offer what fits where the cursor is now."""
+        if self.has_focus:
             self.call_next(self.offer)
 
     def on_focus(self) -> None:
