@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import App
@@ -88,7 +88,7 @@ class ConsoleApp(App[None]):
         self._office = office
         settings = office.config.console
         kept = memory.load(office.config.state_dir)
-        self._kept: dict[str, Any] = {}
+        self._kept = kept
         self._console = ConsoleScreen(office, wall, start_gateway, kept)
         bell = settings.bell and kept.get("bell") is not False
         self._attention = Attention(office.config.node_id, self._to_terminal, time.monotonic, bell=bell)
