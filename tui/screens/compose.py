@@ -334,10 +334,11 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
             await self._settle()
             path = self._drafts.lend(self.draft)
             with self.app.suspend():
-                self._trouble = editor.edit(path)
+                complaint = editor.edit(path)
             self._text.load_text(self._drafts.edited(self._begun.id))
             if await self.keep():
                 self._drafts.give_back(self._begun.id)
+                self._trouble = complaint
         except SuspendNotSupported:
             self._trouble = "No editor can be opened in this kind of terminal."
         except (ClaudeMailError, OSError) as error:

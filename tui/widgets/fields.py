@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual.reactive import reactive
 from textual.widgets import Input, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
@@ -9,7 +10,9 @@ from claudemail.text import scrub
 
 
 class Line(Input):
-    """One line of text."""
+    """One line of text, whose cursor does not blink: nothing is written to the terminal while nothing changes."""
+
+    cursor_blink = reactive(False, init=False)
 
     def validate_value(self, value: str) -> str:
         """Return what may stand in the line."""
@@ -17,7 +20,9 @@ class Line(Input):
 
 
 class Body(TextArea):
-    """Many lines of text."""
+    """Many lines of text, whose cursor does not blink either."""
+
+    cursor_blink = reactive(False, init=False)
 
     def edit(self, edit: Edit) -> EditResult:
         """Make a change, scrubbed."""

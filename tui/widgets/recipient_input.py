@@ -58,14 +58,14 @@ class RecipientInput(Line):
         self.cursor_position = cursor
 
     def watch_value(self) -> None:
-        """Offer what fits now."""
+        """Offer what fits now, before the next key comes."""
         if self.has_focus:
-            self.call_next(self.offer)
+            self.offer()
 
     def watch_selection(self) -> None:
         """Offer what fits where the cursor is now."""
         if self.has_focus:
-            self.call_next(self.offer)
+            self.offer()
 
     def on_focus(self) -> None:
         """Offer who there is."""
