@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from claudemail.config import Config
+from claudemail.errors import GatewayUnavailable
 from claudemail.model.brief import MAX_BRIEF_BYTES, Draft, Priority
 from claudemail.model.views import BriefView
 from claudemail.office import Office
+from claudemail.tui.app import ConsoleApp
 from claudemail.tui.drafts import Drafts, KeptDraft
 from claudemail.tui.messages import Write
 from claudemail.tui.screens.compose import ComposeScreen
 from claudemail.tui.writing import blank
 from tests.tui.conftest import NARROW, SMALL, WIDE, Clock, Console, Seen, Send
 from tests.tui.test_hostile import NASTY, _check
+from tests.tui.test_quiet import Counting
 
 
 @pytest.fixture
@@ -453,3 +456,40 @@ async def test_a_brief_as_long_as_any_is_quick_to_keep(office: Office, console: 
         await seen.press(*"Title")
         await seen.until(lambda: [one.title for one in drafts.all()] == ["Title"] and "kept" in seen.lines()[0])
         assert drafts.all()[0].priority is Priority.NORMAL
+
+
+async def test_mail_for_other_nodes_is_carried(at_once: Office, clock: Clock) -> None:
+    """The gateway is started for mail to other nodes only, and one that does not start is told; the brief is safe."""
+    started: list[str] = []
+
+    def start() -> None:
+        started.append("tried")
+        raise GatewayUnavailable("no room [/x].")
+
+    app = ConsoleApp(at_once, wall=clock, start_gateway=start)
+    async with app.run_test(size=WIDE) as pilot:
+        seen = Seen(app, pilot, clock)
+        await fill(seen, "alpha", "here")
+        await seen.press("ctrl+s")
+        await seen.until(lambda: "Sent " in seen.lines()[-2])
+        assert started == []
+        await fill(seen, "charlie", "there")
+        await seen.press("ctrl+s")
+        await seen.until(lambda: "this node's gateway could not be started. no room [/x]." in toasts(seen))
+        assert started == ["tried"]
+        assert (await at_once.status()).briefs == 2
+
+
+async def test_nothing_is_written_while_nobody_types(office: Office, console: Console) -> None:
+    """A brief that is being written draws nothing by itself: no cursor blinks, and keeping what is kept shows nothing."""
+    async with console(office, NARROW, kind=Counting) as seen:
+        await fill(seen, "alpha", "title", "words")
+        await seen.until(lambda: "kept" in seen.lines()[0])
+        assert isinstance(seen.app, Counting)
+        await seen.pilot.pause()
+        seen.app.frames = 0
+        asked = seen.app.asked
+        seen.app.ask_again()
+        await seen.until(lambda: seen.app.asked > asked)
+        await seen.pilot.pause(1.2)  # longer than a blink of Textual's cursor
+        assert seen.app.frames == 0
