@@ -66,6 +66,19 @@ class Finding(Value):
     node: str | None = None
     name: str | None = None
     """The mailbox or assignee that it is about."""
+    snoozed_until: int | None = None
+    """Until when it is not to be told of, Unix milliseconds; None: it is."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other findings, the next time as well."""
+        dead_at = self.since if self.rule is Rule.DEAD_LETTERS else None  # several to one node are not the same thing
+        return "|".join(str(part or "") for part in (self.rule, self.action, self.brief, self.node, self.name, dead_at))
+
+    def is_graver_than(self, severity: Severity) -> bool:
+        """Return whether it matters more than that."""
+        order = list(Severity)
+        return order.index(self.severity) < order.index(severity)
 
 
 class CheckupView(Value):
@@ -74,6 +87,9 @@ class CheckupView(Value):
     at: int
     node: str
     findings: list[Finding]
+    """What somebody should be told of."""
+    snoozed: list[Finding]
+    """What is not to be told of for a while."""
 
 
 class GoneMailbox(Value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -12,10 +13,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
 
-from claudemail import __version__, local_http, logs, notify
+from claudemail import __version__, logs, notify
 from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state, load
 from claudemail.errors import ClaudeMailError, ConfigError, MirrorError, StoreError
+from claudemail.local_http import LocalHttp, is_request
 from claudemail.mesh.counts import Counts
 from claudemail.mesh.mesh import Listening, Mesh
 from claudemail.office import Office
@@ -32,7 +34,7 @@ from claudemail.running import (
 )
 from claudemail.tools import sessions as session_socket
 from claudemail.tools.sessions import Sessions, listen
-from claudemail.watching import Watched
+from claudemail.watching import Watched, pings
 
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
@@ -163,9 +165,9 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
         await office.release_dead()
         mesh = Mesh(config, office.transit, office.key(), wall_ms, counts)
         watched = Watched(office, counts, sign.notice, lambda: sessions.attached)
-        http = watched.http()
+        asked = LocalHttp({**watched.pages(), **pings([peer.id for peer in config.peers], mesh.ping)})
         async with listen(
-            office, socket_path(config), mesh.roster_changed, speaks_http=local_http.is_request, http=http.answer
+            office, socket_path(config), mesh.roster_changed, speaks_http=is_request, http=asked.answer
         ) as sessions:
             sign.put_up()
             started = {
@@ -178,6 +180,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
             log.info("ClaudeMail %s serves %s", __version__, config.node_id, extra=started)
             work = [
                 end.start(_keep(office)),
+                end.start(_beat(office)),
                 end.start(_mirror(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
@@ -185,7 +188,7 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_load(mode)),
             ]
             if config.metrics_port is not None:
-                work.append(end.start(http.serve_port(config.metrics_port)))
+                work.append(end.start(LocalHttp(watched.pages()).serve_port(config.metrics_port)))
             if config.path is not None:
                 work.append(end.start(_mesh(office, mesh, sign.listening)))
             if not config.peers or config.node.pull:  # else it is ready once it listens for them
@@ -339,6 +342,14 @@ async def _timed(work: Callable[[], Awaitable[int]]) -> int:
     done = await work()
     await asyncio.sleep(time.monotonic() - started)
     return done
+
+
+async def _beat(office: Office) -> None:
+    """Note at each heartbeat that this gateway runs, for the history that the console shows."""
+    while True:
+        with contextlib.suppress(StoreError):  # then the history has a gap
+            await office.transit.beat()
+        await asyncio.sleep(office.config.heartbeat_interval_ms / 1000)
 
 
 async def _keep(office: Office) -> None:

@@ -113,6 +113,28 @@ class LocalHttp:
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+async def get(socket: str, path: str) -> Page:
+    """Ask for a page at a Unix socket.
+
+    Raises:
+        OSError: nobody answers there.
+        ValueError: the answer is no HTTP.
+    """
+    reader, writer = await asyncio.open_unix_connection(socket)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        await writer.drain()
+        head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    first, *fields = head.decode("latin-1").split("\r\n")
+    kind = next((field.split(":", 1)[1].strip() for field in fields if field.lower().startswith("content-type:")), "")
+    words = first.split()
+    if len(words) < 2:
+        raise ValueError(f"no HTTP is spoken at {socket}")
+    return Page(int(words[1]), kind, body)
+
+
 async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:
     """Return the header fields of a request, their names in lower case.
 

@@ -1,21 +1,45 @@
-"""What whoever watches over a gateway may ask at its own socket: /healthz and /metrics."""
+"""What others on this machine may ask a gateway at its own socket: /healthz, /metrics, and whether a peer is there."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from claudemail import __version__
-from claudemail.errors import StoreError
-from claudemail.local_http import LocalHttp, Page
+from claudemail.errors import ClaudeMailError, StoreError
+from claudemail.local_http import Page, Render
 from claudemail.mesh.counts import Counts
-from claudemail.model.views import StatusView
+from claudemail.model.views import PingView, StatusView
 from claudemail.office import Office
+from claudemail.office.pinging import PATH as PING
 from claudemail.running import Notice
 
 HEALTH, METRICS = "/healthz", "/metrics"
 _STORE_S = 3.0
+
+
+def pings(peers: Iterable[str], ping: Callable[[str], Awaitable[float]]) -> dict[str, Render]:
+    """Return a page for each peer that asks it whether it is there.
+
+    Args:
+        peers: their names.
+        ping: asks one of them, and returns the round trip in milliseconds.
+    """
+
+    def page(peer: str) -> Render:
+        async def render(_: str) -> Page:
+            rtt_ms, error = None, None
+            try:
+                rtt_ms = await ping(peer)
+            except ClaudeMailError as failure:
+                error = failure.message
+            found = PingView(node=peer, rtt_ms=rtt_ms, error=error)
+            return Page(200, "application/json", found.model_dump_json().encode() + b"\n")
+
+        return render
+
+    return {PING + peer: page(peer) for peer in peers}
 
 
 class Watched:
@@ -30,9 +54,9 @@ class Watched:
         self.stopping = False
         """Whether the gateway is to end: it is unhealthy from then on."""
 
-    def http(self) -> LocalHttp:
+    def pages(self) -> dict[str, Render]:
         """Return the pages."""
-        return LocalHttp({HEALTH: self._health, METRICS: self._metrics})
+        return {HEALTH: self._health, METRICS: self._metrics}
 
     async def _health(self, _: str) -> Page:
         """Say 200 when mail is taken: the gateway answers, its store too, and it is not about to end."""

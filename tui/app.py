@@ -45,16 +45,18 @@ _STYLED = (
     "screens/palette",
     "panes/inbox",
     "panes/actions",
+    "panes/beside",
     "panes/roster",
-    "panes/nodes",
-    "panes/checkup",
     "widgets/headline",
     "widgets/tab_bar",
     "widgets/notice",
     "widgets/row_list",
+    "widgets/facts",
     "widgets/brief_pane",
     "widgets/preview",
     "widgets/sent_line",
+    "widgets/lane_strip",
+    "widgets/action_detail",
 )
 """What has a stylesheet beside it. The paths are whole, so that a subclass elsewhere finds them too."""
 

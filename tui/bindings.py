@@ -54,7 +54,7 @@ BELONGS: list[BindingType] = [
 ]
 
 TRY: list[BindingType] = [
-    Binding("p", "ping", "ping", id="try.ping", show=False, tooltip="Ask the node whether it is there"),
+    Binding("p", "ping", "ping", id="try.ping", tooltip="Ask the node whether it is there"),
     Binding(
         "ctrl+r", "retry", "try again", id="try.again", show=False, tooltip="Try at once what has not come through"
     ),
@@ -88,11 +88,13 @@ TRIAGE: list[BindingType] = [
         "L", "move_right", "move", id="action.move_right", key_display="H L", tooltip="Move to the lane on the right"
     ),
     Binding("a", "assign", "assign", id="action.assign", tooltip="Give it to somebody"),
-    Binding("plus,equals_sign", "more", "priority", id="action.more", key_display="+ -", tooltip="More pressing"),
-    Binding("minus", "less", "less", id="action.less", show=False, tooltip="Less pressing"),
     Binding("t", "due", "due", id="action.due", tooltip="Say until when"),
     Binding("d", "done", "done", id="action.done", tooltip="It is done"),
     Binding("n", "new", "new", id="action.new", tooltip="Make an action"),
+    Binding("plus,equals_sign", "more", "priority", id="action.more", key_display="+ -", tooltip="More pressing"),
+    Binding("minus", "less", "less", id="action.less", show=False, tooltip="Less pressing"),
+    Binding("e", "edit", "edit", id="action.edit", show=False, tooltip="Write its text anew"),
+    Binding("E", "note", "note", id="action.note", show=False, tooltip="Note how it stands"),
     Binding("x", "drop", "drop", id="action.drop", show=False, tooltip="Drop it: it need not be done"),
 ]
 

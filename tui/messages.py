@@ -18,6 +18,11 @@ class Go(Message):
 
 
 @dataclass
+class AsideChanged(Message):
+    """What a pane says of itself beside the line of panes is other now."""
+
+
+@dataclass
 class Done(Message):
     """Something was done that can be undone."""
 

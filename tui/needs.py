@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
-from claudemail.checkup import CheckupView
+from claudemail.checkup import CheckupView, Finding, Rule
 from claudemail.config import OPERATOR
 from claudemail.model.brief import Priority
 from claudemail.model.roster import Liveness
@@ -51,14 +51,14 @@ class NodeState(NamedTuple):
     """How many urgent briefs are unread, in any mailbox."""
 
 
-async def node_state(office: Office, now_ms: int) -> NodeState:
-    """Return the state of the office's node; ages are counted to `now_ms`.
+async def node_state(office: Office, now_ms: int, checkup: CheckupView) -> NodeState:
+    """Return the state of the office's node as a checkup and the office tell it; ages are counted to `now_ms`.
 
     Raises:
         StoreError: the database could not say.
     """
     status, roster = await office.status(), await office.roster()
-    return state_of(status, await everyones_mail(office), now_ms, roster=roster, checkup=await office.checkup())
+    return state_of(status, await everyones_mail(office), now_ms, roster=roster, checkup=checkup)
 
 
 async def everyones_mail(office: Office) -> CheckView:
@@ -83,7 +83,7 @@ def state_of(
     return NodeState(
         node=status.node,
         unread=status.unread,
-        needs=tuple(needs_of(status, mail, now_ms)),
+        needs=tuple(needs_of(status, mail, now_ms, checkup.snoozed if checkup else ())),
         nodes=tuple((state, nodes[state]) for state in Liveness if nodes[state]),
         counts={
             Where.INBOX: status.unread,
@@ -96,33 +96,41 @@ def state_of(
     )
 
 
-def needs_of(status: StatusView, mail: CheckView, now_ms: int) -> list[Need]:
-    """Return what needs a person, the gravest first."""
+def needs_of(status: StatusView, mail: CheckView, now_ms: int, snoozed: Sequence[Finding] = ()) -> list[Need]:
+    """Return what needs a person and was not snoozed, the gravest first."""
     needs = []
     here = Place(Where.NODES, status.node)
-    if status.gateway_pid is None and status.lanes:  # without peers it has nothing to do
+    asleep = Counter(finding.rule for finding in snoozed)
+    if status.gateway_pid is None and status.lanes and not asleep[Rule.GATEWAY]:  # without peers it has nothing to do
         waits = ", mail waits" if any(lane.waiting for lane in status.lanes) else ""
         needs.append(Need(f"gateway down{waits}", "gateway down", grave=True, place=here))
-    elif status.listen_error:
+    elif status.listen_error and not asleep[Rule.GATEWAY]:
         reason = shorten(status.listen_error, _MOST_REASON)
         needs.append(Need(f"gateway cannot listen: {reason}", "gateway cannot listen", grave=True, place=here))
-    dead = sum(lane.dead for lane in status.lanes)
-    if dead:
+    dead = sum(lane.dead for lane in status.lanes) - asleep[Rule.DEAD_LETTERS]
+    if dead > 0:
         needs.append(Need(plural(dead, "dead letter"), f"{dead} dead", grave=True))
-    needs += [need for lane in status.lanes if (need := _lane_need(lane, now_ms))]
-    if status.overdue:
-        words = f"{status.overdue} overdue"
+    quiet = {(finding.rule, finding.node) for finding in snoozed}
+    needs += [need for lane in status.lanes if (need := _lane_need(lane, now_ms, quiet))]
+    overdue = status.overdue - asleep[Rule.OVERDUE]
+    if overdue > 0:
+        words = f"{overdue} overdue"
         needs.append(Need(words, words, grave=False, place=Place(Where.ACTIONS, OVERDUE)))
-    urgent = mail.by_priority.get(Priority.URGENT, 0)
-    if urgent:
+    urgent = mail.by_priority.get(Priority.URGENT, 0) - asleep[Rule.URGENT_UNREAD]
+    if urgent > 0:
         needs.append(Need(f"{urgent} urgent unread", f"{urgent} urgent", grave=False, place=Place(Where.INBOX, URGENT)))
     return sorted(needs, key=lambda need: not need.grave)
 
 
-def _lane_need(lane: LaneView, now_ms: int) -> Need | None:
-    """Return what is wrong with the lane to one peer: mail that waits, a node that is silent, or both in one."""
+def _lane_need(lane: LaneView, now_ms: int, quiet: Set[tuple[Rule, str | None]]) -> Need | None:
+    """Return what is wrong with the lane to one peer: mail that waits, a node that is silent, or both in one.
+
+    `quiet` are the rules and nodes of which nothing is to be told.
+    """
     place = Place(Where.NODES, lane.node)
     late = lane.oldest_at is not None and now_ms - lane.oldest_at >= _PATIENCE_MS
+    if (Rule.UNDELIVERED if late else Rule.SILENT_NODE, lane.node) in quiet:
+        return None
     waits = f"{lane.waiting} undelivered to {lane.node}" if late and lane.oldest_at is not None else ""
     if lane.liveness is not Liveness.STALE:
         if not waits or lane.oldest_at is None:

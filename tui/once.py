@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from claudemail.checkup import CheckupView
 from claudemail.model.roster import Liveness, Presence
 from claudemail.model.views import CheckView, ConsoleView, InboxPage, NodeView, RosterView, StatusView
 from claudemail.office import Office
@@ -11,7 +12,7 @@ from claudemail.text import plural, scrub_line
 from claudemail.tui import glyphs
 from claudemail.tui.columns import cells, columns, cut, fit, heading
 from claudemail.tui.moments import age, to_minute
-from claudemail.tui.needs import everyones_mail, fit_needs, nodes_in_words, state_of
+from claudemail.tui.needs import NodeState, everyones_mail, fit_needs, nodes_in_words, state_of
 
 ROWS = 20
 """How many of the newest briefs are listed."""
@@ -25,7 +26,8 @@ async def once(office: Office, width: int) -> str:
         StoreError: the database could not say.
     """
     status, mail = await office.status(), await everyones_mail(office)
-    return render(status, mail, await office.inbox(None, limit=ROWS), await office.roster(), width)
+    page, roster = await office.inbox(None, limit=ROWS), await office.roster()
+    return render(status, mail, page, roster, width, await office.checkup())
 
 
 async def snapshot(office: Office) -> ConsoleView:
@@ -35,7 +37,7 @@ async def snapshot(office: Office) -> ConsoleView:
         StoreError: the database could not say.
     """
     status = await office.status()
-    state = state_of(status, await everyones_mail(office), status.at)
+    state = state_of(status, await everyones_mail(office), status.at, checkup=await office.checkup())
     return ConsoleView(
         status=status,
         needs=[need.text for need in state.needs],
@@ -44,16 +46,23 @@ async def snapshot(office: Office) -> ConsoleView:
     )
 
 
-def render(status: StatusView, mail: CheckView, page: InboxPage, roster: RosterView, width: int) -> str:
+def render(
+    status: StatusView,
+    mail: CheckView,
+    page: InboxPage,
+    roster: RosterView,
+    width: int,
+    checkup: CheckupView | None = None,
+) -> str:
     """Return the views as text of at most `width` columns, or 40 if that is more."""
     width = max(width, LEAST_WIDTH)
     now = to_minute(status.at)
-    lines = [*_headline(status, mail, now, width), "", *_inbox(page, now, width), "", *_roster(roster, now, width)]
+    state = state_of(status, mail, now, checkup=checkup)
+    lines = [*_headline(state, width), "", *_inbox(page, now, width), "", *_roster(roster, now, width)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _headline(status: StatusView, mail: CheckView, now: int, width: int) -> Iterator[str]:
-    state = state_of(status, mail, now)
+def _headline(state: NodeState, width: int) -> Iterator[str]:
     name = f"ClaudeMail  {state.node}"
     for words in (True, False):
         nodes = nodes_in_words(state, words=words)

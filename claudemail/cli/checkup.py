@@ -21,12 +21,14 @@ _LEAST = 30
 
 @click.command(epilog=examples("claudemail checkup", "claudemail checkup --exit-code || notify-send ClaudeMail"))
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something is critical or a warning.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Also what was snoozed in the console.")
 @as_json
-def command(exit_code: bool, as_json: bool) -> int:
+def command(exit_code: bool, everything: bool, as_json: bool) -> int:
     """Say what in the fleet wants attention.
 
     Stale and overdue actions, urgent unread mail, undelivered mail and dead letters, silent nodes, clocks, versions, uneven load,
-    disk. Each finding with its age and what to do. From where on is set under "checkup" in the config.
+    disk. Each finding with its age and what to do. From where on is set under "checkup" in the config. What was snoozed in the
+    console is only counted.
     """
 
     async def work(office: Office) -> int:
@@ -36,21 +38,25 @@ def command(exit_code: bool, as_json: bool) -> int:
         if as_json:
             show_json(found.model_dump(mode="json"))
         else:
-            _print(found)
+            _print(found, everything=everything)
         grave = any(finding.severity is not Severity.INFO for finding in found.findings)
         return 1 if exit_code and grave else 0
 
     return with_office(work)
 
 
-def _print(found: CheckupView) -> None:
+def _print(found: CheckupView, *, everything: bool) -> None:
     from claudemail.text import plural
 
-    if not found.findings:
+    if found.findings:
+        say(bold(plural(len(found.findings), "finding")), dim(f" on {found.node}"))
+    else:
         say(green("All is well"), f" as far as {found.node} knows.")
-        return
-    say(bold(plural(len(found.findings), "finding")), dim(f" on {found.node}"))
     for finding in found.findings:
+        _print_finding(finding, found.at)
+    if found.snoozed:
+        say(dim(f"{len(found.snoozed)} snoozed{'' if everything else '; --all shows them'}"))
+    for finding in found.snoozed if everything else []:
         _print_finding(finding, found.at)
 
 
@@ -67,7 +73,8 @@ def _print_finding(finding: Finding, now: int) -> None:
     how = f" `claudemail action update {finding.action}`" if finding.action else ""
     for line in more:
         say(_INDENT, line)
-    for line in wrap(f"{finding.remedy}{how}", room):
+    until = "" if finding.snoozed_until is None else f" Snoozed for another {ago(now, finding.snoozed_until)}."
+    for line in wrap(f"{finding.remedy}{how}{until}", room):
         say(_INDENT, dim(line))
 
 

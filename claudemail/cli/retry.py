@@ -31,7 +31,7 @@ def command(what: str | None, dead: bool, as_json: bool) -> None:
     """
 
     async def work(office: Office) -> None:
-        found = await office.retry(what, dead=dead)
+        found = await office.retry(what, dead=dead or None)
         have_carried(office.config)
         if as_json:
             show_json(found.model_dump(mode="json"))

@@ -253,4 +253,4 @@ def _plain(error: httpx.TransportError) -> str:
             return word
     if isinstance(error, httpx.ConnectError):
         return "connection refused" if "all connection attempts failed" in text else shorten(text, 120)
-    return shorten(text, 120) or type(error).__name__
+    return shorten(text, 120) or "the connection broke off"

@@ -52,12 +52,8 @@ class Pulse:
         while True:
             self._soon.clear()
             try:
-                await self._beat(await self._mailroom.own_heartbeat(self._peer.id))
-            except (PeerUnreachable, PeerRefused, StoreError) as error:
-                log.info("heartbeat to %s: %s", self._peer.id, error.message)
-                with contextlib.suppress(StoreError):
-                    again = self._wall() + int(self._interval_s * 1000)
-                    await self._contacts.failed(self._peer.id, error.message, again)
+                with contextlib.suppress(PeerUnreachable, PeerRefused, StoreError):
+                    await self.ask()
             except Exception:
                 log.exception("the heartbeat to %s failed", self._peer.id)  # and the next may go well
             with contextlib.suppress(TimeoutError):
@@ -65,7 +61,22 @@ class Pulse:
                     await self._soon.wait()
                     await asyncio.sleep(_SOON_S)  # several sessions often come at once
 
-    async def _beat(self, own: Heartbeat) -> None:
+    async def ask(self) -> float:
+        """Beat once, now; return the round trip in milliseconds.
+
+        Raises:
+            PeerUnreachable, PeerRefused, StoreError: it failed, which is noted.
+        """
+        try:
+            return await self._beat(await self._mailroom.own_heartbeat(self._peer.id))
+        except (PeerUnreachable, PeerRefused, StoreError) as error:
+            log.info("heartbeat to %s: %s", self._peer.id, error.message)
+            with contextlib.suppress(StoreError):
+                again = self._wall() + int(self._interval_s * 1000)
+                await self._contacts.failed(self._peer.id, error.message, again)
+            raise
+
+    async def _beat(self, own: Heartbeat) -> float:
         asked_at = self._wall()
         theirs, rtt_ms = await self._client.heartbeat(self._peer, own)
         await self._mailroom.heard(self._peer.id, theirs, rtt_ms=rtt_ms)
@@ -74,3 +85,4 @@ class Pulse:
             log.warning("%s has lost mail that it had: sending it again", self._peer.id)
             await self._mailroom.serve_again(self._peer.id, theirs, asked_at)
         self._contact()
+        return rtt_ms

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from claudemail.clock import WallClock
 from claudemail.config import Config
+from claudemail.errors import PeerUnreachable
 from claudemail.keys import NodeKey
 from claudemail.mesh.client import MeshClient
 from claudemail.mesh.contacts import Contacts
@@ -99,6 +100,16 @@ class Mesh:
         """Tell all peers soon who is here."""
         for pulse in self._pulses.values():
             pulse.soon()
+
+    async def ping(self, node: str) -> float:
+        """Exchange heartbeats with a peer now; return the round trip in milliseconds.
+
+        Raises:
+            PeerUnreachable, PeerRefused, StoreError: it failed; or it is not for this node to call.
+        """
+        if node not in self._pulses:
+            raise PeerUnreachable(f"{node} cannot be called (pull in the config): it calls by itself.")
+        return await self._pulses[node].ask()
 
     async def run(self, listening: Listening) -> None:
         """Work until cancelled. `listening` is told at which address, whenever that changes."""

@@ -50,7 +50,7 @@ def extract(body: str, *, today: date, knows: Knows) -> list[ActionItem]:
     """
     if not may_have_boxes(body):
         return []
-    items = (_item(text, today, knows) for text in _boxes(_block_parser().parse(body)))
+    items = (item(text, today=today, knows=knows) for text in _boxes(_block_parser().parse(body)))
     return [item for item in items if item is not None]
 
 
@@ -70,7 +70,8 @@ def _boxes(tokens: list[Token]) -> Iterator[str]:
                     yield text[box.end() :][:_MOST]
 
 
-def _item(text: str, today: date, knows: Knows) -> ActionItem | None:
+def item(text: str, *, today: date, knows: Knows) -> ActionItem | None:
+    """Return what the text behind a box asks for, or None if there is nothing but marks in it."""
     written, visible = _masked(text)
     found: dict[str, Any] = {}
     kept, end = "", 0

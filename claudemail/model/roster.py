@@ -78,6 +78,11 @@ class PeerState(Value):
     roster: list[Presence] = []
 
 
+def slot_ms(interval_ms: int) -> int:
+    """Return how long a slot of the history of heartbeats is: nothing heard in one is what makes a live node late."""
+    return 2 * interval_ms
+
+
 def liveness(heard_at: int | None, now: int, interval_ms: int) -> Liveness:
     """Return how fresh a node is: live within two heartbeat intervals, late within five, else stale."""
     if heard_at is None or now - heard_at > 5 * interval_ms:

@@ -85,6 +85,24 @@ class ActionPage(View):
     """Pass it as `after` to get the next page; None: there are no more."""
 
 
+class ActionStretch(View):
+    """A stretch of a list of actions."""
+
+    rows: list[ActionView]
+    after: str | None
+    """The place that it begins after; None: the top of the list."""
+    more: bool
+    """Whether there are more below it."""
+
+
+class ActionBoard(View):
+    """Several lists of actions at the same moment."""
+
+    stretches: list[ActionStretch]
+    totals: dict[ActionStatus, int]
+    """How many actions of each status there are in the whole lists."""
+
+
 class MyActions(View):
     """What somebody has to do."""
 
@@ -124,6 +142,17 @@ class ActionUpdated(View):
     action: ActionView
     before: dict[str, Any]
     """The former values of the fields that are other now."""
+    stamp: str | None = None
+    """The stamp of the change; None: nothing was changed."""
+
+
+class LeftAlone(View):
+    """Fields of an action that could not be given their former values: somebody has changed them since."""
+
+    action: ActionView
+    fields: list[str]
+    by: str
+    """Who did, as `alpha@server1`."""
 
 
 class BriefView(View):
@@ -303,6 +332,18 @@ class LaneView(View):
     """Whether its public key is known here, so that its signatures are checked."""
     pull: bool = False
     """Whether it cannot be reached, and fetches its mail."""
+    failing_since: int | None = None
+    """Since when every call to it has failed."""
+
+
+class PingView(View):
+    """A node that was asked whether it is there."""
+
+    node: str
+    rtt_ms: float | None
+    """How long its answer took; None: there was none."""
+    error: str | None
+    """Why there was none, or what is wrong with it."""
 
 
 class RetryView(View):
@@ -402,6 +443,25 @@ class NodeView(View):
     liveness: Liveness
     heard_at: int | None
     presences: list[Presence]
+
+
+class NodeBeats(View):
+    """What was heard of a node, slot by slot, oldest first."""
+
+    heard: list[bool]
+    """Whether anything was heard of it."""
+    names: dict[str, list[int | None]]
+    """For each name: how many beats told that it had worked since the one before; None: it was not seen there."""
+
+
+class BeatsView(View):
+    """The history of the fleet's heartbeats, up to the last slot that is over."""
+
+    slot_ms: int
+    """How long a slot is."""
+    until: int
+    """When the last one ended, Unix milliseconds."""
+    nodes: dict[str, NodeBeats]
 
 
 class RosterView(View):

@@ -7,7 +7,7 @@ import os
 import sqlite3
 
 from claudemail import __version__
-from claudemail.checkup import CheckupView, GoneMailbox, LacksConfig, Snapshot, examine
+from claudemail.checkup import CheckupView, Finding, GoneMailbox, LacksConfig, Severity, Snapshot, examine
 from claudemail.clock import day_of
 from claudemail.config import OPERATOR
 from claudemail.model.action import OPEN, ActionStatus
@@ -18,7 +18,7 @@ from claudemail.office import introducing
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, Kind
 from claudemail.office.fleet import status
-from claudemail.store import actions, entries, unwritten
+from claudemail.store import actions, entries, snoozes, unwritten
 
 _MOST = 200
 """So many things of a kind are looked at, those that have waited the longest."""
@@ -57,8 +57,33 @@ async def checkup(desk: Desk) -> CheckupView:
             lacking=tuple(lacking(connection)),
         )
 
-    findings = examine(await desk.mail.read(work), desk.config.checkup)
-    return CheckupView(at=state.at, node=desk.config.node_id, findings=findings)
+    found = examine(await desk.mail.read(work), desk.config.checkup)
+    asleep = await desk.registry.read(lambda connection: snoozes.at(connection, state.at))
+    findings, snoozed = [], []
+    for finding in found:
+        snooze = asleep.get(finding.key)
+        if snooze is None or finding.is_graver_than(Severity(snooze.severity)):
+            findings.append(finding)
+        else:
+            snoozed.append(finding.model_copy(update={"snoozed_until": snooze.until}))
+    return CheckupView(at=state.at, node=desk.config.node_id, findings=findings, snoozed=snoozed)
+
+
+async def snooze(desk: Desk, finding: Finding, until: int | None) -> None:
+    """Do not tell of a finding until then (Unix milliseconds), unless it becomes graver; with None, tell of it again.
+
+    Raises:
+        StoreError: the registry could not note it.
+    """
+    now = desk.wall()
+
+    def work(connection: sqlite3.Connection) -> None:
+        if until is None:
+            snoozes.remove(connection, finding.key)
+        else:
+            snoozes.put(connection, finding.key, finding.severity, until, now)
+
+    await desk.registry.write(work)
 
 
 def lacking(connection: sqlite3.Connection) -> list[LacksConfig]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from claudemail import __version__
 from claudemail.clock import day_of
-from claudemail.model.roster import Liveness, PeerState, Presence, liveness
-from claudemail.model.views import LaneView, NodeView, RosterView, StatusView
+from claudemail.model.roster import Liveness, PeerState, Presence, liveness, slot_ms
+from claudemail.model.views import BeatsView, LaneView, NodeBeats, NodeView, RosterView, StatusView
 from claudemail.office.desk import Desk
 from claudemail.running import read_notice
-from claudemail.store import actions, briefs, entries, outbox, stars, unmirrored
+from claudemail.store import actions, beats, briefs, entries, outbox, stars, unmirrored
 
 _MOST_DEAD = 20
 _NO_WAY = "Neither of the two nodes can be reached (pull in the config), so no mail passes between them."
@@ -51,6 +51,27 @@ def _expected(desk: Desk, node_id: str) -> list[Presence]:
     ]
 
 
+async def heartbeats(desk: Desk, slots: int) -> BeatsView:
+    """Return so many slots of the history of heartbeats, of this node too: its gateway notes its own.
+
+    Raises:
+        StoreError: the registry could not say.
+    """
+    length = slot_ms(desk.config.heartbeat_interval_ms)
+    until = desk.wall() // length * length
+    starts = range(until - slots * length, until, length)
+    found = await desk.registry.read(lambda connection: beats.between(connection, starts.start, until))
+    nodes = {}
+    for node, heard in found.items():
+        by_slot = {beat.slot: beat.worked for beat in heard}
+        names = dict.fromkeys(name for beat in heard for name in beat.worked)
+        nodes[node] = NodeBeats(
+            heard=[start in by_slot for start in starts],
+            names={name: [by_slot.get(start, {}).get(name) for start in starts] for name in names},
+        )
+    return BeatsView(slot_ms=length, until=until, nodes=nodes)
+
+
 async def status(desk: Desk) -> StatusView:
     """Return the state of this node."""
     peers = await desk.peers()
@@ -82,6 +103,7 @@ async def status(desk: Desk) -> StatusView:
                     rtt_ms=state.rtt_ms,
                     verified=node.public_key is not None,
                     pull=node.pull,
+                    failing_since=state.failing_since,
                 )
             )
         return StatusView(

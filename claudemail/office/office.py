@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from claudemail import callsigns
-from claudemail.checkup import CheckupView
+from claudemail.checkup import CheckupView, Finding
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
 from claudemail.errors import StoreDamaged, StoreForeign
@@ -17,17 +17,21 @@ from claudemail.model.brief import Draft
 from claudemail.model.parcel import ParcelKind
 from claudemail.model.query import Query
 from claudemail.model.views import (
+    ActionBoard,
     ActionHistory,
     ActionPage,
     ActionUpdated,
     ActionView,
+    BeatsView,
     BriefView,
     CheckView,
     CleanView,
     DigestView,
     DraftView,
     InboxPage,
+    LeftAlone,
     MyActions,
+    PingView,
     RetryView,
     RosterView,
     RotationView,
@@ -46,6 +50,7 @@ from claudemail.office import (
     fleet,
     introducing,
     inviting,
+    pinging,
     reading,
     retrying,
     rotation,
@@ -54,7 +59,7 @@ from claudemail.office import (
     waiting,
 )
 from claudemail.office import party as parties
-from claudemail.office.actions import ActionUpdate, NewAction, Wanted
+from claudemail.office.actions import ActionUpdate, NewAction, Stretch, Wanted
 from claudemail.office.cleaning import DAYS as CLEAN_DAYS
 from claudemail.office.desk import INBOX, SENT, Desk
 from claudemail.office.directory import Directory
@@ -376,13 +381,30 @@ class Office:
 
     async def update_action(self, party: Party, word: str, wanted: ActionUpdate) -> ActionUpdated:
         """Change an action: see `actions.update`."""
-        return await actions.update(self._desk, party, word, wanted)
+        (updated,) = await actions.update(self._desk, party, [(word, wanted)])
+        return updated
+
+    async def update_actions(self, party: Party, updates: Sequence[tuple[str, ActionUpdate]]) -> list[ActionUpdated]:
+        """Change several actions, all or none: see `actions.update`."""
+        return await actions.update(self._desk, party, updates)
+
+    async def take_back(self, party: Party, updates: Sequence[ActionUpdated]) -> list[LeftAlone]:
+        """Undo updates of actions, as far as nobody has changed the same since: see `actions.take_back`."""
+        return await actions.take_back(self._desk, party, updates)
 
     async def list_actions(
         self, party: Party, wanted: Wanted, *, limit: int = PAGE, after: str | None = None
     ) -> ActionPage:
         """Return part of the actions that are wanted: see `actions.listing`."""
         return await actions.listing(self._desk, party, wanted, limit, after)
+
+    async def action_board(self, party: Party, wanted: Wanted, stretches: Sequence[Stretch]) -> ActionBoard:
+        """Return stretches of several lists of actions: see `actions.board`."""
+        return await actions.board(self._desk, party, wanted, stretches)
+
+    async def action_loads(self) -> dict[str, int]:
+        """Return how many open actions each assignee has: see `actions.loads`."""
+        return await actions.loads(self._desk)
 
     async def my_actions(self, party: Party, *, limit: int = PAGE, after: str | None = None) -> MyActions:
         """Return what a party has to do: see `actions.mine`."""
@@ -430,7 +452,15 @@ class Office:
         """Return what in the fleet wants attention: see `examining.checkup`."""
         return await examining.checkup(self._desk)
 
-    async def retry(self, what: str | None = None, *, dead: bool = False) -> RetryView:
+    async def snooze(self, finding: Finding, until: int | None) -> None:
+        """Do not tell of a finding until then (Unix milliseconds), or tell of it again: see `examining.snooze`."""
+        await examining.snooze(self._desk, finding, until)
+
+    async def ping(self, node: str) -> PingView:
+        """Ask a node whether it is there: see `pinging.ping`."""
+        return await pinging.ping(self._desk, node)
+
+    async def retry(self, what: str | None = None, *, dead: bool | None = None) -> RetryView:
         """Have a node, or all, tried at once, and dead letters of a node, a brief, or all, sent again. See `retrying.retry`."""
         return await retrying.retry(self._desk, what, dead=dead)
 
@@ -445,3 +475,16 @@ class Office:
     async def roster(self) -> RosterView:
         """Return everyone in the fleet, as far as this node knows."""
         return await fleet.roster(self._desk)
+
+    async def heartbeats(self, slots: int) -> BeatsView:
+        """Return the history of heartbeats: see `fleet.heartbeats`."""
+        return await fleet.heartbeats(self._desk, slots)
+
+    def fingerprint(self, node: str) -> str | None:
+        """Return a short form of a node's public key as it is known now, for people to compare; None: it is not known."""
+        from claudemail.keys import fingerprint  # 40 ms, which most who open an office can do without
+
+        if node == self.config.node_id:
+            return fingerprint(self._desk.key.public)
+        public = self._desk.keyring.current.get(node)
+        return None if public is None else fingerprint(public)

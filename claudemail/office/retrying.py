@@ -10,13 +10,13 @@ from claudemail.office.desk import Desk
 from claudemail.store import briefs, outbox
 
 
-async def retry(desk: Desk, what: str | None, *, dead: bool) -> RetryView:
+async def retry(desk: Desk, what: str | None, *, dead: bool | None) -> RetryView:
     """Have peers tried at once, and dead letters put back into their lanes.
 
     Args:
         desk: the office's.
-        what: a node, whose dead letters go out again as well; or a brief, of which only the dead letters do. None: all peers.
-        dead: with None, all dead letters as well.
+        what: a node; or a brief, of which only the dead letters go out again. None: all peers.
+        dead: whether dead letters of that node, or all, go out again as well; None: a node's do, and all others do not.
 
     Raises:
         NotFound: there is no such brief.
@@ -34,7 +34,7 @@ async def retry(desk: Desk, what: str | None, *, dead: bool) -> RetryView:
     def work(connection: sqlite3.Connection) -> RetryView:
         revived, tried = 0, peers if node is None else [node]
         if node is not None:
-            revived = outbox.revive(connection, now, peer=node)
+            revived = outbox.revive(connection, now, peer=node) if dead is not False else 0
         elif what is not None:
             row = briefs.find(connection, what)
             revived = outbox.revive(connection, now, brief=row["number"])

@@ -29,7 +29,7 @@ from claudemail.model.parcel import (
     Setback,
 )
 from claudemail.model.receipt import DeliveryState, Receipt
-from claudemail.model.roster import Heartbeat, PeerState
+from claudemail.model.roster import Heartbeat, PeerState, Presence, slot_ms
 from claudemail.model.value import LATER
 from claudemail.office import introducing, inviting, replication, rotation
 from claudemail.office.desk import Desk
@@ -40,6 +40,7 @@ from claudemail.store import (
     action_changes,
     actions,
     announcements,
+    beats,
     briefs,
     entries,
     inbound,
@@ -343,10 +344,22 @@ class Transit:
     async def heard(self, peer: str, beat: Heartbeat, *, rtt_ms: float | None) -> None:
         """Take in what a peer says of itself."""
         now = self._desk.wall()
-        await self._desk.registry.write(
-            lambda connection: registry.heartbeat(connection, peer, beat, rtt_ms=rtt_ms, now=now)
-        )
+
+        def work(connection: sqlite3.Connection) -> None:
+            registry.heartbeat(connection, peer, beat, rtt_ms=rtt_ms, now=now)
+            self._note_beat(connection, peer, beat.roster, now)
+
+        await self._desk.registry.write(work)
         await self._compare(peer, beat.actions)
+
+    async def beat(self) -> None:
+        """Note that this node's gateway is there, and who is on the node."""
+        roster = await self._desk.mail.read(lambda connection: self._desk.presences(connection, counted=False))
+        now, here = self._desk.wall(), self._desk.config.node_id
+        await self._desk.registry.write(lambda connection: self._note_beat(connection, here, roster, now))
+
+    def _note_beat(self, connection: sqlite3.Connection, node: str, roster: Sequence[Presence], now: int) -> None:
+        beats.note(connection, node, roster, slot_ms=slot_ms(self._desk.config.heartbeat_interval_ms), now=now)
 
     async def _compare(self, peer: str, theirs: str | None) -> None:
         """Ask a peer for the changes of actions that it knows and this node does not, if they have stayed apart for a while."""

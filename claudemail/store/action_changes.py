@@ -95,6 +95,15 @@ def history(connection: sqlite3.Connection, action: int) -> list[ChangeView]:
     return [_view(row) for row in rows]
 
 
+def after(connection: sqlite3.Connection, action: int, stamp: str) -> list[Change]:
+    """Return the changes of an action that are later than a stamp, the latest first."""
+    rows = connection.execute(
+        "SELECT canonical FROM action_changes WHERE action = ? AND stamp > ? ORDER BY stamp DESC, digest",
+        (action, stamp),
+    )
+    return [Change.model_validate(json.loads(row["canonical"])) for row in rows]
+
+
 def _view(row: sqlite3.Row) -> ChangeView:
     change = Change.model_validate(json.loads(row["canonical"]))
     return ChangeView(

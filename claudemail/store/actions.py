@@ -37,6 +37,13 @@ _MOST_FOUND = 2_000
 """Up to as many actions with a word are looked at one by one; of a word that more have, a walk soon finds enough."""
 
 
+class Residents(NamedTuple):
+    """A node, and the names that actions of its people are theirs by."""
+
+    node: str
+    names: tuple[str, ...]
+
+
 class Filter(NamedTuple):
     """Which actions are wanted; what is None or empty is not asked for."""
 
@@ -46,6 +53,10 @@ class Filter(NamedTuple):
     asker: str | None = None
     """Who asked for it, as `alpha@server1`."""
     priority: Priority | None = None
+    least: Priority | None = None
+    """This priority or a more pressing one."""
+    node: Residents | None = None
+    """Of these, or asked for from their node."""
     due_before: str | None = None
     """Due before this day (YYYY-MM-DD)."""
     brief: str | None = None
@@ -248,6 +259,45 @@ def page(
     return found
 
 
+def place_of(connection: sqlite3.Connection, wanted: Filter, action_id: str) -> str | None:
+    """Return the cursor of an action's place in a list, or None where it is not one of those that are wanted."""
+    conditions, values = _all_conditions(connection, wanted)
+    row = connection.execute(
+        f"SELECT * FROM actions WHERE {' AND '.join(['id = ?', 'text IS NOT NULL', *conditions])}",
+        (action_id, *values),
+    ).fetchone()
+    if row is None:
+        return None
+    order = "c" if row["status"] >= len(OPEN) else "p" if wanted.due_before is None else "d"
+    return None if order == "c" and wanted.due_before is not None else str(_place(row, order))
+
+
+def place_before(connection: sqlite3.Connection, wanted: Filter, place: str | None, rows: int) -> str | None:
+    """Return the cursor of the place that is `rows` rows before another, or before the end of the list for None.
+
+    Args:
+        connection: a database connection.
+        wanted: which actions the list has: either open or closed ones, so that it has one order.
+        place: a cursor.
+        rows: how many, at least one.
+
+    Returns:
+        The cursor; None: there are not so many rows before it.
+
+    Raises:
+        ValueError: that is no cursor of this list.
+    """
+    closed = wanted.statuses[0] in CLOSED
+    if closed and wanted.due_before is not None:
+        return None
+    order = "c" if closed else "p" if wanted.due_before is None else "d"
+    start = _Place.parse(place) if place else None
+    if start is not None and start.order != order:
+        raise ValueError(place)
+    before = _listed(connection, wanted, wanted.statuses, order, start, backwards=True)
+    return next((cursor for cursor, _ in islice(before, rows - 1, None)), None)
+
+
 class _Place(NamedTuple):
     """Where a page ended: the sort key of its last row."""
 
@@ -266,18 +316,26 @@ class _Place(NamedTuple):
         return cls(order, tuple(int(part) if part.isdecimal() else part for part in parts))
 
 
+def _place(row: sqlite3.Row, order: str) -> _Place:
+    return _Place(order, tuple(row[name] for name in _ORDERS[order][0]))
+
+
 def _listed(
     connection: sqlite3.Connection,
     wanted: Filter,
     statuses: Sequence[ActionStatus],
     order: str,
     place: _Place | None,
+    *,
+    backwards: bool = False,
 ) -> Iterator[tuple[str, ActionView]]:
     columns, direction = _ORDERS[order]
+    if backwards:
+        direction = "DESC" if direction == "ASC" else "ASC"
     walks = _walks(connection, wanted, statuses, columns, direction, place)
     merged = heapq.merge(*walks, key=lambda row: tuple(row[name] for name in columns), reverse=direction == "DESC")
     for row in merged:
-        yield str(_Place(order, tuple(row[name] for name in columns))), as_view(row)
+        yield str(_place(row, order)), as_view(row)
 
 
 def _walks(
@@ -294,11 +352,6 @@ def _walks(
         compare = ">" if direction == "ASC" else "<"
         conditions.append(f"({', '.join(order)}) {compare} ({', '.join('?' * len(order))})")
         values += place.key
-    persons: list[tuple[str, tuple[str, ...]]] = [("", ())]
-    if wanted.assignees is not None:
-        persons = [("assignee = ? AND ", (name,)) for name in dict.fromkeys(name.lower() for name in wanted.assignees)]
-    elif wanted.asker is not None:
-        persons = [("asker = ? AND ", (wanted.asker,))]
     ordering = ", ".join(f"{name} {direction}" for name in order)
     where = " AND ".join(["status = ?", "text IS NOT NULL", *conditions])
     return [
@@ -306,8 +359,31 @@ def _walks(
             f"SELECT * FROM actions WHERE {person}{where} ORDER BY {ordering}", (*whose, status.rank, *values)
         )
         for status in statuses
-        for person, whose in persons
+        for person, whose in _persons(wanted)
     ]
+
+
+def _persons(wanted: Filter) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the condition for each of the people whose actions are wanted; their lists are walked one by one."""
+    if wanted.assignees is not None:
+        names = dict.fromkeys(name.lower() for name in wanted.assignees)
+        return [("assignee = ? AND ", (name,)) for name in names]
+    if wanted.asker is not None:
+        return [("asker = ? AND ", (wanted.asker,))]
+    return [("", ())]
+
+
+def _all_conditions(connection: sqlite3.Connection, wanted: Filter) -> tuple[list[str], list[Any]]:
+    """Return the conditions with those on status and people, which walks have of their own."""
+    conditions, values = _conditions(connection, wanted)
+    conditions.append(f"status IN ({', '.join(str(status.rank) for status in wanted.statuses)})")
+    if wanted.assignees is not None:
+        conditions.append(f"assignee IN ({', '.join('?' * len(wanted.assignees))})")
+        values += wanted.assignees
+    elif wanted.asker is not None:
+        conditions.append("asker = ?")
+        values.append(wanted.asker)
+    return conditions, values
 
 
 def _conditions(connection: sqlite3.Connection, wanted: Filter) -> tuple[list[str], list[Any]]:
@@ -319,6 +395,13 @@ def _conditions(connection: sqlite3.Connection, wanted: Filter) -> tuple[list[st
     if wanted.priority is not None:
         conditions.append("urgency = ?")
         values.append(_MOST_URGENT - wanted.priority.rank)
+    if wanted.least is not None:
+        conditions.append("urgency <= ?")
+        values.append(_MOST_URGENT - wanted.least.rank)
+    if wanted.node is not None:
+        names = ", ".join("?" * len(wanted.node.names))
+        conditions.append(f"(assignee IN ({names}) OR substr(asker, instr(asker, '@') + 1) = ?)")
+        values += (*wanted.node.names, wanted.node.node)
     if wanted.due_before is not None:
         conditions.append("due < ?")
         values.append(wanted.due_before)
@@ -378,6 +461,25 @@ def counts(connection: sqlite3.Connection) -> dict[ActionStatus, int]:
     statuses = list(ActionStatus)
     rows = connection.execute("SELECT status, actions FROM action_totals WHERE actions > 0 ORDER BY status")
     return {statuses[row["status"]]: row["actions"] for row in rows}
+
+
+def count(connection: sqlite3.Connection, wanted: Filter) -> dict[ActionStatus, int]:
+    """Return how many of the actions that are wanted have each status."""
+    if wanted._replace(statuses=OPEN) == Filter():
+        return {status: number for status, number in counts(connection).items() if status in wanted.statuses}
+    statuses = [status for status in wanted.statuses if status.is_open or wanted.due_before is None]
+    conditions, values = _conditions(connection, wanted)
+    where = " AND ".join(["status = ?", "text IS NOT NULL", *conditions])
+    found = {
+        status: sum(
+            connection.execute(
+                f"SELECT count(*) FROM actions WHERE {person}{where}", (*whose, status.rank, *values)
+            ).fetchone()[0]
+            for person, whose in _persons(wanted)
+        )
+        for status in statuses
+    }
+    return {status: number for status, number in found.items() if number}
 
 
 def count_overdue(connection: sqlite3.Connection, today: str) -> int:

@@ -12,9 +12,12 @@ class Args(Arguments):
 
 async def _run(call: Call, args: Args) -> str:  # noqa: ARG001 - every tool takes its arguments
     view = await call.office.checkup()
+    asleep = f" The operator snoozed {plural(len(view.snoozed), 'other')}." if view.snoozed else ""
     if not view.findings:
-        return f"All is well, as far as {view.node} knows: nothing overdue, stale, urgent, undelivered or silent."
-    lines = [f"{plural(len(view.findings), 'finding')} on {view.node}, the gravest first:"]
+        return (
+            f"All is well, as far as {view.node} knows: nothing overdue, stale, urgent, undelivered or silent.{asleep}"
+        )
+    lines = [f"{plural(len(view.findings), 'finding')} on {view.node}, the gravest first:{asleep}"]
     for finding in view.findings:
         since = "" if finding.since is None else f" ({ago(finding.since, view.at)})"
         how = f" (claudemail_action_update ref={finding.action})" if finding.action else ""

@@ -187,6 +187,22 @@ class TestFindings:
         configure(lone, seed)
         assert "in the mailbox of bravo, that no config names" in lone("checkup").out
 
+    def test_snoozed(self, ill: Any) -> None:
+        """What was snoozed is counted in a line, shown with --all, apart in the JSON, and in no exit code."""
+
+        async def snooze(office: Office) -> None:
+            for finding in (await office.checkup()).findings:
+                await office.snooze(finding, office.now() + DAY_MS)
+
+        ill.work(snooze)
+        ran = ill("checkup", "--exit-code")
+        assert (ran.code, ran.out) == (0, "All is well as far as server1 knows.\n10 snoozed; --all shows them\n")
+        shown = " ".join(ill("checkup", "--all").out.split())
+        assert "silent node" in shown
+        assert "Snoozed for another 23h." in shown
+        found = CheckupView.model_validate(ill("checkup", "--json").json)
+        assert (len(found.findings), len(found.snoozed)) == (0, 10)
+
     def test_many(self, lone: Any) -> None:
         """Of more than twenty of a kind the rest is counted."""
         for number in range(22):

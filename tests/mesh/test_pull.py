@@ -182,3 +182,18 @@ async def _pulls(knocker: Knocker, there: Office) -> None:
     assert (await older).json() == {"batch": None}
     for wrong in ({"wait_ms": 99_999}, {"outcome": {"epoch": first["epoch"], "last": 1}}, {"outcome": 7}):
         assert (await knocker.post(wrong, "/v1/pull")).status_code == 400
+
+
+async def test_ping_goes_one_way(laptop: Fleet) -> None:
+    """A node that cannot be reached asks others whether they are there; asked itself, it is said that it calls by itself."""
+    laptop.start()
+    async with (
+        await Office.open(laptop["server1"].config) as office,
+        await Office.open(laptop["laptop"].config) as away,
+    ):
+        assert (await away.ping("server1")).error is None
+        found = await office.ping("laptop")
+        assert (found.rtt_ms, found.error) == (
+            None,
+            "laptop cannot be called (pull in the config): it calls by itself.",
+        )

@@ -58,6 +58,8 @@ class Made(NamedTuple):
             and (names is None or (self.assignee or "").lower() in names)
             and (wanted.asker is None or (self.asker or "").lower() == wanted.asker.lower())
             and wanted.priority in (None, self.priority)
+            and (wanted.least is None or self.priority.rank >= wanted.least.rank)
+            and (wanted.node is None or self._is_of(wanted.node))
             and wanted.brief in (None, self.brief)
             and (wanted.thread is None or self.brief in (BRIEF, ANSWER))
             and (
@@ -66,6 +68,10 @@ class Made(NamedTuple):
             )
             and all((term.words in words) != term.excluded for term in wanted.terms)
         )
+
+    def _is_of(self, residents: actions.Residents) -> bool:
+        names = [name.lower() for name in residents.names]
+        return (self.assignee or "").lower() in names or (self.asker or "").partition("@")[2] == residents.node
 
     def place(self, wanted: actions.Filter) -> tuple[Any, ...]:
         """Return its sort key: the open before the closed, each in their order."""
@@ -94,7 +100,9 @@ FILTERS = st.builds(
     | st.just(("alpha", "ALPHA", ""))
     | st.lists(PEOPLE | st.just(""), min_size=1, max_size=3).map(tuple),
     asker=st.none() | ASKERS,
-    priority=st.none() | st.sampled_from(Priority),
+    priority=st.none() | st.none() | st.sampled_from(Priority),
+    least=st.none() | st.none() | st.sampled_from(Priority),
+    node=st.none() | st.none() | st.builds(actions.Residents, st.sampled_from("ab"), st.tuples(PEOPLE)),
     due_before=st.none() | st.none() | st.sampled_from(["2026-03-25", "2027-01-01", "9999-12-31"]),
     brief=st.none() | st.none() | st.sampled_from([BRIEF, OTHER]),
     thread=st.none() | st.none() | st.just(BRIEF),
@@ -148,6 +156,27 @@ class TestPages:
                 if seen:
                     place = data.draw(st.integers(0, len(seen) - 1))
                     assert actions.page(connection, wanted, 100, seen[place][0]) == seen[place + 1 :]
+
+    @given(st.lists(DRAWN, max_size=20), st.lists(FILTERS, min_size=1, max_size=4), st.integers(1, 7))
+    @settings(max_examples=60, deadline=None)
+    def test_counts_and_places(self, drawn: list[tuple[Any, ...]], filters: list[actions.Filter], rows: int) -> None:
+        """Whatever is wanted, it is counted by status, each action has its place, and the one some rows before is found."""
+        with closing(opened()) as connection:
+            made = fill(connection, drawn)
+            for wanted in filters:
+                fitting = Counter(one.status for one in made if one.fits(wanted))
+                assert actions.count(connection, wanted) == fitting
+                listed = actions.page(connection, wanted, 100)
+                places = {action.id: place for place, action in listed}
+                for one in made:
+                    id = f"0199a2b3-c4d0-7000-8000-{one.number:012d}"
+                    assert actions.place_of(connection, wanted, id) == places.get(id)
+                for statuses in (OPEN, CLOSED):
+                    own = wanted._replace(statuses=statuses)
+                    order = [place for place, _ in actions.page(connection, own, 100)]
+                    for index, place in enumerate([*order, None]):
+                        expected = order[index - rows] if index >= rows else None
+                        assert actions.place_before(connection, own, place, rows) == expected
 
     @given(st.lists(DRAWN, max_size=30))
     @settings(max_examples=30, deadline=None)

@@ -91,7 +91,7 @@ def test_in_a_real_terminal(fleet: Fleet) -> None:
 
     with terminal(member, "console") as shown:
         shown.until(_title("ClaudeMail server1").encode())
-        shown.until(b"No mail yet.")
+        shown.until(b"0 unread")
         shown.type(b"\x1b[O")
         asyncio.run(send(2))
         shown.until(_title("(2!) ClaudeMail server1 - 2 unread").encode())

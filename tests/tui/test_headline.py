@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from claudemail import running
+from claudemail.checkup import Finding
 from claudemail.model.brief import Priority
 from claudemail.model.roster import Liveness
 from claudemail.model.views import CheckView, DeadLetter, LaneView, StatusView
@@ -66,6 +67,29 @@ def _mail(**unread: int) -> CheckView:
 def test_needs(status: StatusView, mail: CheckView, words: list[str]) -> None:
     """Each thing that needs a person is said in words, the gravest first; what does not is not."""
     assert [need.text for need in needs_of(status, mail, NOW)] == words
+
+
+@pytest.mark.parametrize(
+    ("status", "mail", "about", "before", "after"),
+    [
+        (_status(_lane("b"), gateway_pid=None), _mail(), {"rule": "gateway"}, 1, 0),
+        (_status(_lane("b", dead=2)), _mail(), {"rule": "dead letters", "brief": "k7qd"}, 1, 1),
+        (_status(_lane("b", dead=1)), _mail(), {"rule": "dead letters", "brief": "k7qd"}, 1, 0),
+        (_status(_lane("b", waiting=2, oldest_at=NOW - HOUR)), _mail(), {"rule": "undelivered", "node": "b"}, 1, 0),
+        (_status(_lane("b", waiting=2, oldest_at=NOW - HOUR)), _mail(), {"rule": "silent node", "node": "b"}, 1, 1),
+        (_status(_lane("b", waiting=2, oldest_at=NOW - HOUR)), _mail(), {"rule": "undelivered", "node": "c"}, 1, 1),
+        (_status(_lane("b", liveness="stale", heard_at=None)), _mail(), {"rule": "silent node", "node": "b"}, 1, 0),
+        (_status(overdue=1), _mail(), {"rule": "overdue", "action": "k7qd"}, 1, 0),
+        (_status(), _mail(urgent=1), {"rule": "urgent unread", "brief": "k7qd"}, 1, 0),
+    ],
+)
+def test_what_was_snoozed_needs_nobody(
+    status: StatusView, mail: CheckView, about: dict[str, str], before: int, after: int
+) -> None:
+    """A finding that was snoozed is left out of the needs, and no other is with it."""
+    finding = Finding.model_validate({"severity": "info", "what": "w", "remedy": "r"} | about)
+    assert len(needs_of(status, mail, NOW)) == before
+    assert len(needs_of(status, mail, NOW, [finding])) == after
 
 
 def test_nodes_are_counted_with_this_one() -> None:

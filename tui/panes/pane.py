@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from claudemail.clock import WallClock
 from claudemail.office import Office
+from claudemail.tui.copying import copy
 from claudemail.tui.moments import to_minute
 from claudemail.tui.places import Place, Where
 
@@ -49,6 +50,14 @@ class Pane(Widget):
     async def go(self, place: Place) -> None:
         """Show what is wanted; what is not there any more is told."""
         raise NotImplementedError
+
+    def copy_out(self, text: str, what: str) -> None:
+        """Copy a text, and say so; `what` is what it is called."""
+        self.run_worker(self._copy_out(text, what), group="copy")
+
+    async def _copy_out(self, text: str, what: str) -> None:
+        await copy(self.app, text)
+        self.app.notify(f"Copied {what}.", timeout=3, markup=False)
 
     def memory(self) -> dict[str, object]:
         """Return what the pane is to remember of itself for the next console, as JSON has it."""

@@ -12,7 +12,7 @@ from textual.widgets import ContentSwitcher, Footer
 from claudemail.clock import WallClock
 from claudemail.office import Office
 from claudemail.tui.bindings import CONSOLE, WRITE
-from claudemail.tui.messages import Done, Go, Write
+from claudemail.tui.messages import AsideChanged, Done, Go, Write
 from claudemail.tui.moments import to_minute
 from claudemail.tui.needs import Need, NodeState, node_state
 from claudemail.tui.panes.actions import ActionsPane
@@ -104,12 +104,19 @@ class ConsoleScreen(Screen[None]):
         """The pane that is seen."""
         return self._panes[self.at]
 
+    @property
+    def _checkup(self) -> CheckupPane:
+        pane = self._panes[Where.CHECKUP]
+        assert isinstance(pane, CheckupPane)
+        return pane
+
     async def refresh_all(self) -> None:
         """Ask the office for everything that is shown. What cannot be known is said, and asked for again next time."""
         words = ""
         try:
             await self.pane.refresh_pane()
-            self._headline.state = await node_state(self._office, to_minute(self._wall()))
+            checkup = await self._checkup.examined.lately()
+            self._headline.state = await node_state(self._office, to_minute(self._wall()), checkup)
             await self.desk.refresh()
         except EXPECTED as error:
             words = in_words(error)
@@ -161,6 +168,11 @@ class ConsoleScreen(Screen[None]):
     def action_compose(self) -> None:
         """Write a brief."""
         self.post_message(Write())
+
+    def on_aside_changed(self, event: AsideChanged) -> None:
+        """Say what the pane says of itself now."""
+        event.stop()
+        self._say_tabs()
 
     def on_done(self, event: Done) -> None:
         """Note what was done, and say how it is undone."""

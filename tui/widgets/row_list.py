@@ -94,6 +94,10 @@ class RowList(Widget, Generic[Row], can_focus=True):
         """What ages are counted to."""
         self.marked: set[str] = set()
         """The keys of the rows that are marked."""
+        self.empty = self.EMPTY
+        """What it says while it has no rows, for what it is narrowed to."""
+        self.shows_cursor = True
+        """Whether the row under the cursor is to be told from the others."""
         self._loaded = False
         self._lines: list[Strip] = []
 
@@ -277,8 +281,8 @@ class RowList(Widget, Generic[Row], can_focus=True):
         lines = [] if heading is None else [self._words(*heading)]
         for index in range(self.top, min(self.top + self.room, len(self.rows))):
             lines += self._row(index)
-        if not self.rows and self._loaded and self.EMPTY:
-            lines.append(self._words(f"  {self.EMPTY}", self.style_of("dim")))
+        if not self.rows and self._loaded and self.empty:
+            lines += [self._words(f"  {line}", self.style_of("dim")) for line in self.empty.split("\n")]
         blank = Strip.blank(width, self.rich_style)
         lines += [blank] * (height - len(lines))
         del lines[height:]
@@ -300,7 +304,7 @@ class RowList(Widget, Generic[Row], can_focus=True):
     def _row(self, index: int) -> list[Strip]:
         row, width = self.rows[index], self.size.width
         base, bar = self.style_of("row"), Segment(" ", self.style_of("row"))
-        if index == self.cursor:
+        if index == self.cursor and self.shows_cursor:
             base = self._whole("cursor-focused" if self.has_focus else "cursor")
             bar = Segment(glyphs.CURSOR, base + self.style_of("bar" if self.has_focus else "dim"))
         gutter = [bar]
