@@ -37,7 +37,11 @@ def test_every_binding_has_an_id_and_one_meaning() -> None:
         ({"mail.star": "?"}, {}, ["mail.star stays where it is: question_mark is the key of console.help."]),
         ({"mail.reply": "s"}, {}, ["mail.reply stays where it is: s is the key of mail.star."]),
         ({"mail.reply": "s", "mail.star": "r"}, {"mail.reply": "s", "mail.star": "r"}, []),
-        ({"mail.reply": "f9", "mail.star": "f9"}, {"mail.reply": "f9"}, ["mail.star stays where it is: f9 is the key of"]),
+        (
+            {"mail.reply": "f9", "mail.star": "f9"},
+            {"mail.reply": "f9"},
+            ["mail.star stays where it is: f9 is the key of"],
+        ),
         ({"mail.reply": "s", "mail.star": "u"}, {}, ["u is the key of console.undo", "s is the key of mail.star"]),
         ({"mail.repli": "e"}, {}, ["there is no binding 'mail.repli'; did you mean 'mail.reply'."]),
         ({"zzz": "e"}, {}, ["there is no binding 'zzz'."]),
