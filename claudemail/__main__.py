@@ -10,6 +10,8 @@ import sys
 def main() -> None:
     """Run what the process's arguments say, and end the process."""
     code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
     # All is closed and flushed by now. Taking the interpreter apart would cost 30 ms, a fifth of `claudemail check`.
     atexit._run_exitfuncs()  # noqa: SLF001 - what `sys.exit` would call
     os._exit(code)
@@ -30,6 +32,14 @@ def _dispatch(arguments: list[str]) -> int:
         from claudemail import session
 
         return session.main()
+    if arguments == ["hook"]:
+        from claudemail.claude_code import hook
+
+        return hook.main()
+    if arguments == ["statusline"]:
+        from claudemail.claude_code import status_line
+
+        return status_line.main()
     from claudemail import cli
 
     return cli.main(arguments)

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 
+from claudemail.clients import Clients, Record
 from claudemail.config import DEFAULT_INSTANCE, Config
 from claudemail.errors import ClaudeMailError
 
@@ -44,29 +45,45 @@ class Claim:
 
 
 def claim(
-    config: Config, *, session_id: str | None = None, instance: str | None = None, former: str | None = None
+    config: Config,
+    *,
+    session_id: str | None = None,
+    instance: str | None = None,
+    former: str | None = None,
+    client_pid: int | None = None,
 ) -> Claim:
     """Return a callsign of this node that nobody holds.
 
-    A session that was here before gets the name it had, if that is free. Else the pools of the node's instances are tried in
-    order, then the names that this node may make up.
+    A Claude Code process gets the name that its hooks have chosen already; a session that was here before, the name it had;
+    each if that is free. Else the pools of the node's instances are tried in order, then the names that this node may make
+    up; names that others have chosen and not locked yet come last.
 
     Args:
         config: the configuration.
         session_id: Claude Code's id of the session.
         instance: take only names of this instance.
         former: the name that this process had; else it is looked up by the session's id.
+        client_pid: the Claude Code process that the session belongs to; None: this process's parent.
 
     Raises:
         ClaudeMailError: there is no free name, or no such instance.
     """
+    client_pid = os.getppid() if client_pid is None else client_pid
     folder = os.path.join(config.state_dir, "callsigns")
     names = list(_candidates(config, instance))
+    clients = Clients(config.state_dir)
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        former = former or _former(folder, session_id)
-        names.sort(key=lambda pair: pair[0] != former)  # a stable sort: the others keep their order
-        return _first_free(folder, names, session_id)
+        with clients.choosing():
+            known = clients.find(client_pid)
+            ordered = _ordered(
+                names, folder, clients, client_pid, [former, known.callsign if known else None], session_id
+            )
+            found = _first_free(folder, ordered, session_id, client_pid)
+            # A second server of the same process leaves the record to the first.
+            if known is None or known.callsign == found.callsign or not is_held(config, known.callsign):
+                session_id = known.session_id if known is not None and known.session_id else session_id
+                _keep(clients, Record(client_pid, found.callsign, found.instance, session_id, claimed=True))
+            return found
     except OSError as error:
         raise ClaudeMailError(
             f"No callsign can be locked in {folder}: {error.strerror}.",
@@ -74,14 +91,67 @@ def claim(
         ) from error
 
 
-def _first_free(folder: str, names: list[tuple[str, str]], session_id: str | None) -> Claim:
+def choose(config: Config, client_pid: int, session_id: str | None) -> Record | None:
+    """Return the callsign that a Claude Code process has, or is to have once its session locks one.
+
+    It is noted which session the process is in now, so that one that is resumed later gets the name back.
+
+    Returns:
+        None where its session ended without it and another process has the name now.
+
+    Raises:
+        ClaudeMailError: there is no free name.
+        OSError: nothing can be written.
+    """
+    folder = os.path.join(config.state_dir, "callsigns")
+    clients = Clients(config.state_dir)
+    with clients.choosing():
+        record = clients.find(client_pid)
+        if record is None:
+            ordered = _ordered(list(_candidates(config, None)), folder, clients, client_pid, [], session_id)
+            free = next((pair for pair in ordered if not is_held(config, pair[0])), None)
+            if free is None:
+                raise _none_free()
+            record = Record(client_pid, *free, session_id)
+            clients.keep(record)
+        elif session_id and record.session_id != session_id:
+            record.session_id = session_id
+            clients.keep(record)
+        holder = holder_of(config, record.callsign)
+        if holder is not None and holder != client_pid:
+            return None
+        if session_id:
+            _note_session(folder, record, session_id)
+        return record
+
+
+def _ordered(
+    names: list[tuple[str, str]],
+    folder: str,
+    clients: Clients,
+    client_pid: int,
+    wanted: list[str | None],
+    session_id: str | None,
+) -> list[tuple[str, str]]:
+    """Return the names in the order in which this process should try them."""
+    first = next((name for name in wanted if name), None) or _former(folder, session_id)
+    chosen = {record.callsign for record in clients.running() if record.pid != client_pid and not record.claimed}
+    # A stable sort: the others keep their order.
+    return sorted(names, key=lambda pair: (pair[0] != first, pair[0] in chosen))
+
+
+def _first_free(folder: str, names: list[tuple[str, str]], session_id: str | None, client_pid: int) -> Claim:
     for callsign, owner in names:
         file = _lock(os.path.join(folder, f"{callsign}.lock"))
         if file is not None:
-            _sign(file, callsign, session_id)
+            _sign(file, callsign, session_id, client_pid)
             _held.add(file)
             return Claim(callsign, owner, file)
-    raise ClaudeMailError("No callsign is free on this node.", remedy="End a session, or add callsigns to the config.")
+    raise _none_free()
+
+
+def _none_free() -> ClaudeMailError:
+    return ClaudeMailError("No callsign is free on this node.", remedy="End a session, or add callsigns to the config.")
 
 
 def is_held(config: Config, callsign: str) -> bool:
@@ -98,6 +168,17 @@ def is_held(config: Config, callsign: str) -> bool:
     finally:
         os.close(file)
     return False
+
+
+def holder_of(config: Config, callsign: str) -> int | None:
+    """Return the PID of the Claude Code process whose session holds a callsign of this node now; None for nobody's."""
+    if not is_held(config, callsign):
+        return None
+    try:
+        with open(os.path.join(config.state_dir, "callsigns", f"{callsign}.lock"), encoding="utf-8") as file:
+            return int(json.loads(file.read(4096))["client_pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _candidates(config: Config, wanted: str | None) -> Iterator[tuple[str, str]]:
@@ -194,13 +275,33 @@ def _lock(path: str) -> int | None:
     return file
 
 
-def _sign(file: int, callsign: str, session_id: str | None) -> None:
-    text = json.dumps({"callsign": callsign, "pid": os.getpid(), "client_pid": os.getppid(), "session_id": session_id})
+def _sign(file: int, callsign: str, session_id: str | None, client_pid: int) -> None:
+    text = json.dumps({"callsign": callsign, "pid": os.getpid(), "client_pid": client_pid, "session_id": session_id})
     try:
         os.ftruncate(file, 0)
         os.pwrite(file, text.encode(), 0)
     except OSError:
         return  # a full disk: the lock is what counts
+
+
+def _keep(clients: Clients, record: Record) -> None:
+    try:
+        clients.keep(record)
+    except OSError:
+        return  # a full disk: the lock is what counts
+
+
+def _note_session(folder: str, record: Record, session_id: str) -> None:
+    """Write into the lock file of a process's callsign which session that is now, where its session holds it."""
+    try:
+        with open(os.path.join(folder, f"{record.callsign}.lock"), "r+", encoding="utf-8") as file:
+            data = json.loads(file.read(4096))
+            if data["client_pid"] == record.pid and data["session_id"] != session_id:
+                file.seek(0)
+                file.truncate()
+                json.dump({**data, "session_id": session_id}, file)
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # then a session that is resumed gets another name
 
 
 def _forget_in_child() -> None:

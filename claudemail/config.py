@@ -168,6 +168,8 @@ class Config:
         checkup: Thresholds | None = None,
         console: ConsoleSettings | None = None,
         metrics_port: int | None = None,
+        wake: str = "all",
+        hook_titles: bool = False,
         path: str | None = None,
         state: tuple[str, int, int] | None = None,
         warnings: tuple[str, ...] = (),
@@ -195,6 +197,10 @@ class Config:
         self.console = console or ConsoleSettings()
         self.metrics_port = metrics_port
         """The port of 127.0.0.1 at which metrics are served as well; None: at the gateway's socket only."""
+        self.wake = wake
+        """For which mail an idle session is woken: urgent, high (and urgent), all, never."""
+        self.hook_titles = hook_titles
+        """Whether a session is told the titles of its mail unasked, beside counts and senders."""
         self.path = path
         """The file it was read from; None when there is none."""
         self.state = state

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
     "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup", "console",
-    "metrics_port", "tls_cert", "tls_key",
+    "metrics_port", "wake", "hook_titles", "tls_cert", "tls_key",
 )  # fmt: skip
 NODE_KEYS = (
     "id", "ip", "gateway_port", "public_key", "previous_keys", "bind", "names", "pull", "accept_from", "tls_cert",
@@ -30,6 +30,7 @@ _MAX_QUOTA_MB = 1_000_000
 _MAX_CERTIFICATE = 20_000
 _MAX_SEND_DELAY_S = 60
 MOST_PREVIOUS_KEYS = 16
+WAKE = ("urgent", "high", "all", "never")
 
 
 class Checker:
@@ -56,6 +57,18 @@ class Checker:
         ):
             if key in data:
                 values[key] = read(data[key])
+        values |= self._simple(data)
+        if "metrics_port" in data:
+            values["metrics_port"] = self._metrics_port(data["metrics_port"], nodes)
+        if "node_id" in data:
+            values["node_id"] = self._known_node("node_id", data["node_id"], nodes)
+        both = ("tls_cert" in data) == ("tls_key" in data)
+        self._expect("tls_cert", data.get("tls_cert"), both, "both tls_cert and tls_key, or neither")
+        return values
+
+    def _simple(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of the keys that stand on their own: paths, intervals, switches."""
+        values: dict[str, Any] = {}
         for key in PATH_KEYS:
             if key in data and self._expect(key, data[key], _is_text(data[key]), "the path of a file or folder"):
                 values[key] = data[key]
@@ -65,16 +78,11 @@ class Checker:
                 key, data[key], _is_whole(data[key], _MIN_INTERVAL_MS, _MAX_INTERVAL_MS), expected
             ):
                 values[key] = data[key]
-        if "allow_unsigned" in data and self._expect(
-            "allow_unsigned", data["allow_unsigned"], isinstance(data["allow_unsigned"], bool), "true or false"
-        ):
-            values["allow_unsigned"] = data["allow_unsigned"]
-        if "metrics_port" in data:
-            values["metrics_port"] = self._metrics_port(data["metrics_port"], nodes)
-        if "node_id" in data:
-            values["node_id"] = self._known_node("node_id", data["node_id"], nodes)
-        both = ("tls_cert" in data) == ("tls_key" in data)
-        self._expect("tls_cert", data.get("tls_cert"), both, "both tls_cert and tls_key, or neither")
+        for key in ("allow_unsigned", "hook_titles"):
+            if key in data and self._expect(key, data[key], isinstance(data[key], bool), "true or false"):
+                values[key] = data[key]
+        if "wake" in data and self._expect("wake", data["wake"], data["wake"] in WAKE, f"one of {', '.join(WAKE)}"):
+            values["wake"] = data["wake"]
         return values
 
     def _quota(self, value: object) -> object:

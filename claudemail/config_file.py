@@ -8,139 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import re
 import stat
 
 from claudemail.config import NODE_ENV, Config, parse
 from claudemail.config_check import MOST_PREVIOUS_KEYS
 from claudemail.errors import ConfigError
+from claudemail.json_text import Document, dumped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any
 
 COPY = ".bak"
 """What the name of the copy ends in."""
-_SPACE = re.compile(r"[ \t\n\r]*")
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_SCALAR = re.compile(r"[^ \t\n\r,\]}]+")
 _BOM = b"\xef\xbb\xbf"
-
-
-class _Value:
-    """A value in a JSON text: from where to where it stands, and what it contains."""
-
-    __slots__ = ("end", "first", "items", "members", "start")
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.end = start
-        self.first = start
-        """Where the first thing in it begins."""
-        self.items: list[_Value] = []
-        self.members: list[tuple[str, _Value]] = []
-
-    def member(self, key: str) -> _Value | None:
-        """Return the value of a key; of a key that is there twice the last counts, as for every reader of JSON."""
-        return next((value for name, value in reversed(self.members) if name == key), None)
-
-
-class Document:
-    """The text of a config file, while it is being changed."""
-
-    def __init__(self, text: str) -> None:
-        """Take a text that is known to be JSON."""
-        self.text = text
-
-    @property
-    def data(self) -> Any:  # noqa: ANN401 - whatever the file says
-        """What the text says."""
-        return json.loads(self.text)
-
-    def set(self, path: Sequence[str | int], key: str, value: object) -> None:
-        """Give a key of the object at `path` a value; one that it has already is left as it is written."""
-        there = self._find(path)
-        old = there.member(key)
-        if old is None:
-            self._insert(there, f"{_dumped(key)}: {_dumped(value)}")
-        elif json.loads(self.text[old.start : old.end]) != value:
-            self._splice(old.start, old.end, _dumped(value))
-
-    def append(self, key: str, value: object) -> None:
-        """Put a value at the end of the list that a key of the whole has; made if it is not there."""
-        there = self._find(()).member(key)
-        if there is None:
-            self.set((), key, [value])
-        else:
-            self._insert(there, _dumped(value))
-
-    def _find(self, path: Sequence[str | int]) -> _Value:
-        found = _scan(self.text, _skip(self.text, 0))
-        for step in path:
-            inner = found.member(step) if isinstance(step, str) else found.items[step]
-            assert inner is not None, path
-            found = inner
-        return found
-
-    def _insert(self, container: _Value, piece: str) -> None:
-        """Put a piece at the end of a list or object, set off as the first one is."""
-        inside = [*container.items, *(value for _, value in container.members)]
-        if not inside:
-            opening, closing = self.text[container.start], self.text[container.end - 1]
-            self._splice(container.start, container.end, f"{opening}{piece}{closing}")
-            return
-        lead = self.text[container.start + 1 : container.first]
-        end = inside[-1].end
-        self._splice(end, end, "," + (lead if "\n" in lead else " ") + piece)
-
-    def _splice(self, start: int, end: int, piece: str) -> None:
-        self.text = self.text[:start] + piece + self.text[end:]
-
-
-def _dumped(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _skip(text: str, at: int) -> int:
-    return _matched(_SPACE, text, at)
-
-
-def _matched(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Return where what a pattern finds at a place ends."""
-    found = pattern.match(text, at)
-    assert found is not None
-    return found.end()
-
-
-def _scan(text: str, at: int) -> _Value:
-    """Return the value that begins at a place of a text that is known to be JSON."""
-    value = _Value(at)
-    if text[at] in "[{":
-        _scan_inside(text, value, named=text[at] == "{")
-    else:
-        value.end = _matched(_STRING if text[at] == '"' else _SCALAR, text, at)
-    return value
-
-
-def _scan_inside(text: str, value: _Value, *, named: bool) -> None:
-    at = value.first = _skip(text, value.start + 1)
-    while text[at] not in "]}":
-        if named:
-            end = _matched(_STRING, text, at)
-            name = json.loads(text[at:end])
-            at = _skip(text, _skip(text, end) + 1)
-        inner = _scan(text, at)
-        if named:
-            value.members.append((name, inner))
-        else:
-            value.items.append(inner)
-        at = _skip(text, inner.end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    value.end = at + 1
 
 
 def edit(config: Config, change: Callable[[Document], None], *, node_id: str | None = None) -> Config:
@@ -352,8 +234,8 @@ def _laid_out(data: Mapping[str, object]) -> str:
     lines = []
     for key, value in data.items():
         if isinstance(value, list) and value:
-            listed = ",\n".join(f"    {_dumped(item)}" for item in value)
-            lines.append(f"  {_dumped(key)}: [\n{listed}\n  ]")
+            listed = ",\n".join(f"    {dumped(item)}" for item in value)
+            lines.append(f"  {dumped(key)}: [\n{listed}\n  ]")
         else:
-            lines.append(f"  {_dumped(key)}: {_dumped(value)}")
+            lines.append(f"  {dumped(key)}: {dumped(value)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"

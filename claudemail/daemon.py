@@ -14,6 +14,7 @@ from contextlib import aclosing
 from typing import Any
 
 from claudemail import __version__, logs, notify
+from claudemail.attending import Attendant
 from claudemail.clock import wall_ms
 from claudemail.config import Config, config_state, load
 from claudemail.errors import ClaudeMailError, ConfigError, MirrorError, StoreError
@@ -39,7 +40,7 @@ from claudemail.watching import Watched, pings
 log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
-_LOAD_AFTER_S = 1.0
+_LOAD_AFTER_S = 10.0
 _MIRROR_QUIET_S = 1.0
 _MIRROR_PATIENCE = 10
 """After so many times without quiet, files are written all the same."""
@@ -166,9 +167,13 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
         mesh = Mesh(config, office.transit, office.key(), wall_ms, counts)
         watched = Watched(office, counts, sign.notice, lambda: sessions.attached)
         asked = LocalHttp({**watched.pages(), **pings([peer.id for peer in config.peers], mesh.ping)})
-        async with listen(
-            office, socket_path(config), mesh.roster_changed, speaks_http=is_request, http=asked.answer
-        ) as sessions:
+        attendant = Attendant(office, lambda: sessions.connections)
+
+        def changed() -> None:
+            mesh.roster_changed()
+            attendant.nudge()
+
+        async with listen(office, socket_path(config), changed, speaks_http=is_request, http=asked.answer) as sessions:
             sign.put_up()
             started = {
                 "event": "started",
@@ -185,7 +190,8 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
-                end.start(_load(mode)),
+                end.start(_load()),
+                end.start(attendant.run()),
             ]
             if config.metrics_port is not None:
                 work.append(end.start(LocalHttp(watched.pages()).serve_port(config.metrics_port)))
@@ -255,9 +261,9 @@ async def _changes(office: Office) -> AsyncGenerator[None]:
         unsubscribe()
 
 
-async def _load(mode: str) -> None:
-    """Load what serves sessions: at once where one waits, since it had the gateway started; else once mail has been seen to."""
-    await asyncio.sleep(0 if mode == ON_DEMAND else _LOAD_AFTER_S)
+async def _load() -> None:
+    """Load what serves sessions once mail has been seen to. A session that comes before has it loaded itself."""
+    await asyncio.sleep(_LOAD_AFTER_S)
     await session_socket.load()
 
 

@@ -22,6 +22,7 @@
     ├── GatewayRunning         this node's gateway runs, and must not
     ├── GatewayUnavailable     this node's daemon cannot be reached or started
     ├── QuotaReached           a peer has brought as much as it may for now
+    ├── SettingsRefused        a settings file of Claude Code's cannot be changed
     ├── ServiceUnavailable     there is no service manager that could run it, or it refused
     ├── WebMissing             what serves the console to browsers is not installed
     ├── PeerUnreachable        another node did not answer
@@ -206,6 +207,13 @@ class QuotaReached(ClaudeMailError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class SettingsRefused(ClaudeMailError):
+    """A settings file of Claude Code's cannot be changed."""
+
+    code = "settings_refused"
+    remedy = "Mend that, then run the command again."
 
 
 class ServiceUnavailable(ClaudeMailError):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from claudemail.errors import ConfigError
 
@@ -24,7 +23,7 @@ class NodeKey:
 
     def __init__(self, private: Ed25519PrivateKey) -> None:
         self._private = private
-        raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        raw = private.public_key().public_bytes_raw()
         self.public = _PREFIX + base64.b64encode(raw).decode()
         """The public key as the config's `public_key` wants it."""
 
@@ -99,7 +98,7 @@ class NodeKey:
 
     def raw(self) -> bytes:
         """Return the 32 secret bytes."""
-        return self._private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return self._private.private_bytes_raw()
 
     def sign(self, data: bytes) -> str:
         """Return the signature over `data`, in base64."""

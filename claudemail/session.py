@@ -20,6 +20,7 @@ from _socket import AF_UNIX, SOCK_STREAM
 from _socket import socket as Socket  # noqa: N812 - a class, spelt as one
 
 from claudemail import __version__, callsigns, config, running
+from claudemail.clients import Clients
 from claudemail.errors import ClaudeMailError
 
 TYPE_CHECKING = False
@@ -100,6 +101,9 @@ class Session:
         """The handshake of a client of the 2025 protocols, answered once and replayed to every later gateway."""
         self._initialized: bytes | None = None
         self._gone_since = 0.0
+        self._client_pid = os.getppid()
+        self._woken = 0
+        """The number of the latest brief that Claude Code was told of by its inbox."""
 
     def _claim_callsign(self, former: str | None = None) -> callsigns.Claim:
         wanted = os.environ.get("CLAUDEMAIL_INSTANCE") or None
@@ -191,14 +195,35 @@ class Session:
             self._lost()
 
     def _from_gateway_line(self, line: bytes) -> None:
-        if line.startswith(_CONTROL):
-            return
         message = json.loads(line)
+        if line.startswith(_CONTROL):
+            if message["method"] == "claudemail/wake":
+                self._wake(message["params"]["text"], message["params"]["upto"])
+            return
         _write(line + b"\n")
         if "id" in message and "method" not in message:
             asked = self._in_flight.pop(_key(message["id"]), None)
             if asked is not None and asked.get("method") in _SHOWING:
                 self._control("shown", {"id": message["id"]})
+
+    def _wake(self, text: str, upto: int) -> None:
+        """Tell Claude Code of mail by its inbox, and the gateway whether that went; what was told once is not told again."""
+        from claudemail.claude_code import inbox
+
+        clients = Clients(self._config.state_dir)
+        if upto > self._told(clients) and inbox.wake(text):
+            self._note_told(clients, upto)
+        self._control("woken", {"upto": upto, "told": self._told(clients)})
+
+    def _told(self, clients: Clients) -> int:
+        return max(clients.told(self._client_pid), self._woken)
+
+    def _note_told(self, clients: Clients, upto: int) -> None:
+        self._woken = upto
+        try:
+            clients.tell(self._client_pid, upto)
+        except OSError:
+            return  # a full disk: this process remembers
 
     def _lost(self) -> None:
         """The gateway is gone: say so to whoever waits for an answer."""
@@ -263,7 +288,7 @@ class Session:
                 "instance": self._claim.instance,
                 "holder": self._holder,
                 "pid": os.getpid(),
-                "client_pid": os.getppid(),
+                "client_pid": self._client_pid,
                 "session_id": self._session_id,
                 "project": self._project,
             },

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import IO, Protocol
 
 from claudemail import config as configuration
 from claudemail import running
@@ -84,6 +85,20 @@ class Fleet:
             member.wait_ready()
 
 
+class Process(Protocol):
+    """A process that was started: what is used here of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code once it has ended."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
+
+
 class Member:
     """One node of a fleet."""
 
@@ -91,7 +106,7 @@ class Member:
         self.config_path = config_path
         self.folder = config_path.parent
         self.config: Config = configuration.parse(config_path.read_text(), str(config_path), {})
-        self.gateway: subprocess.Popen[bytes] | None = None
+        self.gateway: Process | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -102,17 +117,15 @@ class Member:
 
     def start(self, *, wait: bool = True) -> None:
         """Start the gateway in the foreground of a process of its own."""
-        log = (self.folder / running.LOG).open("ab")
-        with log:
-            self.gateway = subprocess.Popen(
-                running.own_command("gateway"),
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        with (self.folder / running.LOG).open("ab") as log:
+            self.gateway = self._run_gateway(log)
         if wait:
             self.wait_ready()
+
+    def _run_gateway(self, log: IO[bytes]) -> Process:
+        return subprocess.Popen(
+            running.own_command("gateway"), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
 
     def wait_ready(self) -> None:
         """Return once the gateway answers at its socket, and has tried to listen for its peers.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 from pytest_textual_snapshot import SVGImageExtension
 
 from claudemail import config as configuration
@@ -17,11 +21,24 @@ from claudemail.config import Config
 from claudemail.office import Office
 from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
+from tests.nursery import raised
 
 if TYPE_CHECKING:
     from mcp import Client
 
 SVGImageExtension.file_extension = "svg"  # pytest-textual-snapshot 1.0 with syrupy 5 and newer
+settings.register_profile("patient", deadline=None)  # a machine may be busy
+settings.load_profile("patient")
+# Where nothing is kept of what Python compiles, each of hundreds of processes would compile all of it anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+gc.set_threshold(50_000)  # looking for garbage among thousands of collected tests is a quarter of a console test's time
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Run one worker more than there are processors: many tests wait for a clock or for another process."""
+    return (yield) + 1
 
 
 @pytest.fixture
@@ -94,7 +111,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         "server1": {"instance1": ["alpha", "bravo"], "instance3": ["delta"]},
         "server2": {"instance2": ["charlie"]},
     }
-    with Fleet(tmp_path / "fleet", layout) as fleet:
+    with raised(Fleet(tmp_path / "fleet", layout)) as fleet:
         yield fleet
 
 

@@ -56,6 +56,13 @@ def test_the_gateway_loads_no_metrics_until_somebody_asks() -> None:
     assert not packages(modules) & {"prometheus_client", "textual"}
 
 
+def test_the_gateway_loads_nothing_that_waits_for_a_session_or_a_terminal() -> None:
+    """The MCP SDK is for sessions, and httpx's command line, with Rich and Pygments, for nobody here."""
+    modules = loaded("import claudemail.daemon")
+    assert "httpx" in modules
+    assert not packages(modules) & {"mcp", "rich", "pygments"}
+
+
 def test_the_session_process_is_standard_library_only() -> None:
     """`claudemail mcp` runs on Python alone: nothing that was installed, and none of the larger standard modules."""
     modules = loaded("import claudemail.session", "-S")

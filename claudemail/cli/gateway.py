@@ -58,6 +58,8 @@ def run(on_demand: bool, held: int | None) -> int:
 
 
 def _run(*, on_demand: bool, held: int | None) -> int:
+    import gc
+
     from claudemail import config, running
 
     settings = config.load()
@@ -65,6 +67,7 @@ def _run(*, on_demand: bool, held: int | None) -> int:
     lock = running.take_lock(settings.state_dir, mode, held)
     if lock is None:
         return _running_already(settings, on_demand=on_demand)
+    gc.set_threshold(50_000)  # what is loaded stays: looking for garbage in it each 700 objects is a tenth of the start
     # Only now: of many that sessions start at once, one wins, and the others need not load half a second of modules.
     from claudemail import daemon
 

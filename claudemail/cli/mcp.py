@@ -7,7 +7,7 @@ import click
 from claudemail.cli.options import examples
 
 
-@click.command(epilog=examples("claude mcp add claudemail -- claudemail mcp"))
+@click.command(epilog=examples("claude mcp add --scope user claudemail -- claudemail mcp"))
 def command() -> int:
     """Serve one Claude Code session on stdin and stdout.
 

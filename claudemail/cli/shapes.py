@@ -87,6 +87,7 @@ def shapes() -> dict[str, dict[str, Any]]:
         "gateway status": views.GatewayState,
         "keys rotate": views.KeyView,
         "console": views.ConsoleView,
+        "setup": views.SetupView,
     }
     found = {name: model.model_json_schema(mode="serialization") for name, model in models.items()}
     listed = {"type": "array", "items": found["action update"]}

@@ -15,7 +15,7 @@ from claudemail.config import Config
 from claudemail.doctor.finding import Examined, ok, problem, warning
 
 _WORD = "claudemail"
-_HOW = "Run `claude mcp add --scope user claudemail -- claudemail mcp`."
+_HOW = "Run `claudemail setup`, or install the plugin."
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 _SHELL = re.compile(r"[$`;&|<>(){}*?\n]")
 """What only a shell can tell the meaning of."""

@@ -586,6 +586,24 @@ class JoinView(View):
     allow_unsigned: bool
 
 
+class SettingsFile(View):
+    """What becomes of a file of Claude Code's."""
+
+    path: str
+    changed: bool
+    diff: str
+    notes: list[str]
+    """What there is to say about it to the user."""
+
+
+class SetupView(View):
+    """What setting Claude Code up changes, or undoing it."""
+
+    files: list[SettingsFile]
+    applied: bool
+    """Whether the files are changed now; False: none had to be, or this was a dry run."""
+
+
 class ConsoleView(View):
     """What the console shows."""
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from claudemail import config_file
 from claudemail.config import Config
-from claudemail.config_file import Document
 from claudemail.errors import ConfigError, InvalidInput, NameTaken
+from claudemail.json_text import Document
 from claudemail.model.ids import new_id
 from claudemail.model.joining import Introduction
 from claudemail.model.parcel import Origin, ParcelKind

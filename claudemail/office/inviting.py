@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from claudemail import config_file
 from claudemail.config import DEFAULT_PORT, Config
-from claudemail.config_file import Document
 from claudemail.errors import ConfigError, InvalidInput, NameTaken, PeerRefused
+from claudemail.json_text import Document
 from claudemail.model import joining
 from claudemail.model.brief import invalid
 from claudemail.model.joining import Fleet, InstanceEntry, JoinAnswer, JoinRequest, NodeEntry, Token

@@ -15,8 +15,8 @@ from claudemail import config_file
 from claudemail.clock import wall_ms
 from claudemail.config import DEFAULT_INSTANCE, SEARCH_PATH, Config, Node
 from claudemail.config_check import NAME_RULE, is_name
-from claudemail.config_file import Document
 from claudemail.errors import ConfigError, InvalidInput, NameTaken, PeerRefused, PeerUnreachable, StoreForeign
+from claudemail.json_text import Document
 from claudemail.keys import NodeKey, fingerprint
 from claudemail.model import joining
 from claudemail.model.joining import (

@@ -69,6 +69,7 @@ from claudemail.office.waiting import DAYS as WAITING_DAYS
 from claudemail.office.waiting import Tick
 from claudemail.store import briefs, leases, meta, renaming, unwritten
 from claudemail.store.database import MAIL, REGISTRY, Database
+from claudemail.store.standing import Standing
 
 if TYPE_CHECKING:
     from claudemail.keys import NodeKey
@@ -359,9 +360,13 @@ class Office:
         """Mark briefs read that have been shown, and send receipts: see `reading.shown`."""
         await reading.shown(self._desk, party, numbers)
 
-    async def told(self, party: Party) -> None:
+    async def told(self, party: Party, upto: int | None = None) -> None:
         """Note that a party has been told that there is unread mail, and send receipts: see `reading.told`."""
-        await reading.told(self._desk, party)
+        await reading.told(self._desk, party, upto)
+
+    async def standings(self, parties: Sequence[Party]) -> list[Standing]:
+        """Return how sessions stand: see `reading.standings`."""
+        return await reading.standings(self._desk, parties)
 
     async def thread(self, party: Party, word: str, limit: int = PAGE) -> ThreadView:
         """Return a whole thread; `shown` marks what was shown read: see `reading.thread`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from claudemail.clock import day_of
 from claudemail.model.brief import Priority
 from claudemail.model.ids import new_id
 from claudemail.model.receipt import DeliveryState, Receipt
@@ -25,6 +26,7 @@ from claudemail.office.finding import Found, find_for
 from claudemail.office.party import Party
 from claudemail.office.sending import with_presence
 from claudemail.store import actions, briefs, entries, leases, outbox, recipients, stars
+from claudemail.store.standing import Standing, standing
 
 DIGEST_CHARS = 8_000
 """The size of a digest unless told otherwise: what an injected text may be, with some room (10,000)."""
@@ -168,8 +170,13 @@ async def star(desk: Desk, party: Party, word: str, *, wanted: bool | None) -> S
     return await desk.mail.write(work)
 
 
-async def told(desk: Desk, party: Party) -> None:
+async def told(desk: Desk, party: Party, upto: int | None = None) -> None:
     """Note that this party has been told that there is unread mail for it, and send receipts to those who wrote it.
+
+    Args:
+        desk: this node's desk.
+        party: who was told.
+        upto: the number of the latest brief that it was told of; None: of all.
 
     Raises:
         LeaseLost: the callsign is another session's now; nothing is noted.
@@ -181,6 +188,8 @@ async def told(desk: Desk, party: Party) -> None:
         now = desk.wall()
         notes: dict[str, list[Receipt]] = {}
         for number in entries.untold(connection, party.mailboxes, _MOST_RECEIPTS):
+            if upto is not None and number > upto:
+                continue
             row = briefs.by_number(connection, number)
             for mailbox in entries.mark_notified(connection, party.mailboxes, number, now):
                 receipt = Receipt(
@@ -191,6 +200,16 @@ async def told(desk: Desk, party: Party) -> None:
 
     if await desk.mail.read(lambda connection: entries.untold(connection, party.mailboxes, 1)):
         await desk.mail.write(work)
+
+
+async def standings(desk: Desk, parties: Sequence[Party]) -> list[Standing]:
+    """Return how each of these sessions stands; as `fresh`, the unread briefs of which nobody was told."""
+    today = day_of(desk.wall()).isoformat()
+
+    def work(connection: sqlite3.Connection) -> list[Standing]:
+        return [standing(connection, party.mailboxes, today, untold=True) for party in parties]
+
+    return await desk.mail.read(work)
 
 
 async def digest(desk: Desk, party: Party, most_chars: int) -> DigestView:

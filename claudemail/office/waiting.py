@@ -117,8 +117,9 @@ async def wait(desk: Desk, party: Party, seconds: float, word: str | None, tick:
             now = loop.time()
             if end is not None or now - started >= seconds:
                 return end or WaitEnd(reply=None, action=None)
-            if tick is not None and now - told >= _TELL_EVERY_S:
-                await tick(now - started)
+            if now - told >= _TELL_EVERY_S:
+                if tick is not None:
+                    await tick(now - started)
                 told = now
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(started + seconds - now, told + _TELL_EVERY_S - now)):

@@ -6,6 +6,8 @@ Beside MCP's own messages, four notifications travel on the socket and never fur
     claudemail/welcome  gateway to session: its callsign; from here on MCP is served
     claudemail/refused  gateway to session: why it is not served
     claudemail/shown    session to gateway: the answer to this request has been handed to the client
+    claudemail/wake     gateway to session: have Claude Code told of mail, by the session's own inbox
+    claudemail/woken    session to gateway: up to which brief Claude Code has been told, by whatever way
 """
 
 from __future__ import annotations
@@ -34,8 +36,11 @@ from claudemail.tools.sessions import read_line
 from claudemail.tools.tool import Call
 
 log = logging.getLogger(__name__)
-HELLO, WELCOME, REFUSED, SHOWN = (f"claudemail/{word}" for word in ("hello", "welcome", "refused", "shown"))
+HELLO, WELCOME, REFUSED, SHOWN, WAKE, WOKEN = (
+    f"claudemail/{word}" for word in ("hello", "welcome", "refused", "shown", "wake", "woken")
+)
 _ACTIVE_EVERY_S = 20.0
+_WAKE_S = 5.0
 
 
 class Hello(Value):
@@ -73,8 +78,13 @@ class Connection:
         self._settled = asyncio.Event()
         """Set whenever a request is answered, or its answer shown."""
         self._active_at = time.monotonic()
+        self._woken: asyncio.Future[int] | None = None
         self.attached = False
         """Whether the session has been greeted and is served."""
+        self.party: Party | None = None
+        """Whom it acts as, once it has been greeted."""
+        self.client_pid = 0
+        """The PID of the Claude Code process that it belongs to."""
 
     async def serve(self, hello: bytes) -> None:
         """Greet the session that begins with the line `hello`, serve MCP, and note when it has gone."""
@@ -95,6 +105,26 @@ class Connection:
             await asyncio.shield(self._office.release(party))
             self._changed()
 
+    async def wake(self, text: str, upto: int) -> int:
+        """Have Claude Code told of mail by the session's own inbox.
+
+        Args:
+            text: what to say.
+            upto: the number of the latest brief that it tells of.
+
+        Returns:
+            up to which brief Claude Code has been told, now or before; less than `upto` where that inbox cannot be reached.
+        """
+        self._woken = asyncio.get_running_loop().create_future()
+        self._tell(WAKE, {"text": text, "upto": upto})
+        try:
+            async with asyncio.timeout(_WAKE_S):
+                return await self._woken
+        except TimeoutError:
+            return 0
+        finally:
+            self._woken = None
+
     async def _greet(self, line: bytes) -> Party:
         message = json.loads(line)
         if not isinstance(message, dict) or message.get("method") != HELLO:
@@ -112,6 +142,7 @@ class Connection:
             session_id=hello.session_id,
             project=hello.project,
         )
+        self.party, self.client_pid = party, hello.client_pid
         self._tell(WELCOME, {"callsign": party.name, "node": party.node, "version": __version__})
         return party
 
@@ -155,6 +186,10 @@ class Connection:
                 await inward.send(SessionMessage(message))
 
     async def _control(self, party: Party, message: dict[str, Any]) -> None:
+        if message.get("method") == WOKEN:
+            told = message["params"].get("told")
+            if self._woken is not None and not self._woken.done():
+                self._woken.set_result(told if isinstance(told, int) else 0)
         if message.get("method") == SHOWN:
             params = message.get("params")
             id = params.get("id") if isinstance(params, dict) else None

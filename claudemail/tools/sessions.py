@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from claudemail.errors import ClaudeMailError
 from claudemail.office import Office
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ FINISH_S = 5.0
 Speaks = Callable[[bytes], bool]
 Answer = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 _HELLO_S = 10.0
+_TOLD = b'{"jsonrpc": "2.0", "method": "claudemail/told"'
+"""How the line of a hook begins that tells up to which brief its session has been told."""
 
 
 async def load() -> None:
@@ -56,9 +60,14 @@ class Sessions:
         self._stopping = asyncio.Event()
 
     @property
+    def connections(self) -> list[Connection]:
+        """The sessions that are served."""
+        return [connection for connection in self._serving.values() if connection is not None and connection.attached]
+
+    @property
     def attached(self) -> int:
         """How many sessions there are."""
-        return sum(connection is not None and connection.attached for connection in self._serving.values())
+        return len(self.connections)
 
     async def listen(self, path: str) -> None:
         """Serve at the Unix socket `path`, for this user only; a socket that a killed gateway left is replaced."""
@@ -88,6 +97,15 @@ class Sessions:
         if self._serving:
             await asyncio.wait(self._serving)
 
+    async def _told(self, line: bytes) -> None:
+        """Take from a hook up to which brief its session has been told."""
+        try:
+            params = json.loads(line)["params"]
+            callsign, upto = str(params["callsign"]), int(params["upto"])
+            await self._office.told(await self._office.party(callsign), upto)
+        except (ValueError, KeyError, TypeError, RecursionError, ClaudeMailError) as error:
+            log.warning("what a hook said could not be taken: %s", error, extra={"event": "hook_not_heard"})
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -97,6 +115,8 @@ class Sessions:
                 first = await read_line(reader)
             if self._speaks_http(first):
                 await self._http(first, reader, writer)
+            elif first.startswith(_TOLD):
+                await self._told(first)
             elif first:
                 await load()
                 from claudemail.tools.connection import Connection

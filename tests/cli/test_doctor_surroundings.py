@@ -29,7 +29,7 @@ class TestClaudeCode:
         clinic.settings({"mcpServers": {"other": {"command": "/nowhere"}}})
         state, what, remedy = clinic.one("claude code")
         assert (state, "no MCP server" in what) == ("warning", True)
-        assert "claude mcp add" in remedy
+        assert "claudemail setup" in remedy
         assert clinic.ask().code == 0
 
     @pytest.mark.parametrize("name", [".mcp.json", ".claude/settings.json"])

@@ -18,6 +18,7 @@ from claudemail.clock import wall_ms
 from claudemail.model.brief import Draft
 from claudemail.model.views import WaitEnd, WaitingView
 from claudemail.office import Office
+from claudemail.office import waiting as office_waiting
 from claudemail.sockets import socket_folder
 from claudemail.testing import until
 
@@ -174,6 +175,20 @@ class TestWait:
         assert (ran.code, ran.out) == (7, "")
         assert ran.err == "claudemail: No answer came within 0.01 s. `claudemail waiting` shows what is still out.\n"
         assert ref
+
+    def test_nothing_comes_for_long(self, node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However long it is, a wait looks now and then, and does not keep a processor busy."""
+        looks: list[object] = []
+        look = office_waiting._Watch.look
+
+        def counted(*given: Any) -> Any:
+            looks.append(given)
+            return look(*given)
+
+        monkeypatch.setattr(office_waiting._Watch, "look", counted)
+        monkeypatch.setattr(office_waiting, "_TELL_EVERY_S", 0.05)
+        assert node("waiting", "--as", "bravo", "--wait", "0.5").code == 7
+        assert 1 < len(looks) < 15
 
     def test_nothing_comes_as_json(self, node: Any) -> None:
         """With --json that is JSON on stdout."""

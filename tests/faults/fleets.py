@@ -12,10 +12,11 @@ import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from claudemail import running
 from claudemail.testing import Fleet, Layout, Member
+from tests import nursery
 from tests.faults.proxy import Network
 
 SITE = Path(__file__).with_name("site")
@@ -24,8 +25,11 @@ SITE = Path(__file__).with_name("site")
 class Node(Member):
     """A node whose processes run with additions to their environment, and behind a command such as `ip netns exec`."""
 
-    def __init__(self, config_path: Path) -> None:
+    def __init__(self, config_path: Path, *, loaded: bool = False) -> None:
         super().__init__(config_path)
+        self.gateway: subprocess.Popen[bytes] | nursery.Child | None = None
+        self.loaded = loaded
+        """Whether its gateway and its commands come from the nursery: for tests that do not look at how they start."""
         self.extra: dict[str, str] = {}
         self.prefix: list[str] = []
         self.tree: Path | None = None
@@ -37,14 +41,26 @@ class Node(Member):
         paths = [str(path) for path in (self.tree, SITE) if path is not None]
         return {**found, "PYTHONPATH": os.pathsep.join([*paths, found["PYTHONPATH"]])}
 
-    def start(self, *, wait: bool = True) -> None:
-        """Start the gateway in the foreground; one that runs in the foreground already stays."""
-        with Path(self.config.state_dir, running.LOG).open("ab") as log:
-            self.gateway = subprocess.Popen(
-                self.command("gateway"), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        if wait:
-            self.wait_ready()
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        if self.loaded:
+            return nursery.run(arguments, self.environment)
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def _run_gateway(self, log: IO[bytes]) -> subprocess.Popen[bytes] | nursery.Child:
+        if self.loaded:
+            return nursery.start(["gateway"], self.environment, log, log)
+        return subprocess.Popen(
+            self.command("gateway"), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
 
     def strike(self) -> None:
         """Kill the gateway, whoever started it, with SIGKILL. Unlike `kill` it does not wait: a session may start the next."""
@@ -65,13 +81,15 @@ class Node(Member):
 class FaultFleet(Fleet):
     """A fleet whose nodes reach each other by the links of a network, one for each direction of each pair."""
 
-    def __init__(self, root: Path, layout: Layout, *, seed: int = 0, heartbeat_ms: int = 500) -> None:
+    def __init__(
+        self, root: Path, layout: Layout, *, seed: int = 0, heartbeat_ms: int = 500, loaded: bool = False
+    ) -> None:
         super().__init__(root, layout, heartbeat_ms=heartbeat_ms)
         self.network = Network(seed)
         self.layout = layout
         for name, member in list(self.nodes.items()):
             change_config(member.config_path, partial(self._route, name))
-            self.nodes[name] = Node(member.config_path)
+            self.nodes[name] = Node(member.config_path, loaded=loaded)
 
     def _route(self, own: str, data: dict[str, object]) -> None:
         nodes = data["nodes"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-import subprocess
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,7 +71,7 @@ DAMAGES = (
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[FaultFleet]:
     """Two nodes whose gateways run."""
-    with FaultFleet(tmp_path / "fleet", LAYOUT) as fleet:
+    with FaultFleet(tmp_path / "fleet", LAYOUT, loaded=True) as fleet:
         fleet.start()
         yield fleet
 
@@ -118,15 +119,7 @@ async def arrived(node: Node, name: str, what: str) -> list[str]:
 
 def ran(node: Node, *arguments: str) -> tuple[int, str]:
     """Run a command; return its exit code and all that it printed."""
-    done = subprocess.run(
-        node.command(*arguments),
-        env=node.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = node.run(*arguments)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -137,11 +130,24 @@ def damaged(node: Node, how: str) -> None:
     damage(how, database, Path(f"{database}-wal"))
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is left of a node whose gateway was killed once mail had flowed."""
+    with FaultFleet(tmp_path_factory.mktemp("killed") / "fleet", LAYOUT, loaded=True) as fleet:
+        fleet.start()
+        asyncio.run(traffic(fleet, Sent([], [], [])))
+        fleet["north"].kill()
+        kept = tmp_path_factory.mktemp("north")
+        for path in fleet["north"].folder.iterdir():
+            if path.is_file():
+                shutil.copy2(path, kept)
+    return kept
+
+
 @pytest.mark.parametrize("how", DAMAGES)
-async def test_nothing_begins_on_a_damaged_database(fleet: FaultFleet, how: str) -> None:
+async def test_nothing_begins_on_a_damaged_database(killed: Path, tmp_path: Path, how: str) -> None:
     """Whatever was done to it, it is refused with what to do about it, again and again, and is not changed by that."""
-    north = fleet["north"]
-    await traffic(fleet, Sent([], [], []))
+    north = Node(Path(shutil.copytree(killed, tmp_path / "north"), "config.json"))
     damaged(north, how)
     before = left_of(north)
     for _ in range(2):

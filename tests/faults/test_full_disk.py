@@ -60,7 +60,7 @@ def relieve(folder: Path) -> None:
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[FaultFleet]:
     """Two nodes; all that `north` keeps, its log too, is on a small disk."""
-    with FaultFleet(tmp_path / "fleet", LAYOUT) as fleet:
+    with FaultFleet(tmp_path / "fleet", LAYOUT, loaded=True) as fleet:
         north = fleet["north"]
         disk = north.folder / "disk"
 
@@ -70,7 +70,7 @@ def fleet(tmp_path: Path) -> Iterator[FaultFleet]:
         with small_disk(disk):
             change_config(north.config_path, onto_disk)
             shutil.copy(north.folder / KEY_FILE, disk / KEY_FILE)
-            fleet.nodes["north"] = Node(north.config_path)
+            fleet.nodes["north"] = Node(north.config_path, loaded=True)
             try:
                 yield fleet
             finally:
@@ -132,15 +132,11 @@ async def test_a_full_disk_is_seen_on_both_sides(fleet: FaultFleet) -> None:
     async with await Office.open(south.config) as office:
         sent = await office.send(office.operator(), Draft(to=["nora"], title="waits", body="x" * 20_000))
 
-        async def why() -> str:
-            return (await office.status()).lanes[0].error or ""
-
         rung_for = 0
-        while "full" not in await why():
+        while "full" not in ((lane := (await office.status()).lanes[0]).error or ""):
             rung_for += 1
-            assert rung_for < 2_000, await why()
-        assert "507" in await why()
-        lane = (await office.status()).lanes[0]
+            assert rung_for < 2_000, lane
+        assert "507" in (lane.error or "")
         assert lane.waiting == 1
         assert lane.retry_at is not None
     async with await Office.open(north.config) as there:
@@ -163,6 +159,7 @@ async def test_a_full_disk_is_seen_on_both_sides(fleet: FaultFleet) -> None:
 def test_what_starts_on_a_full_disk_says_so_or_works(fleet: FaultFleet, left: str) -> None:
     """Gateway and commands that start while the disk is full end with that reason, or do what needs no room; no traceback."""
     north = fleet["north"]
+    north.loaded = False
     fleet.start()
     assert ran(north, "send", "--to", "nora", "--title", "before")[0] == 0
     north.kill()

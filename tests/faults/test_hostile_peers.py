@@ -134,12 +134,13 @@ async def flood(gate: Gate, head: bytes, chunk: bytes, count: int) -> str:
     """Send a head and as many chunks as the gateway lets through; return the status line."""
     reader, writer = await gate.connect()
     with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        answer = asyncio.create_task(reader.readline())  # now: what was answered is lost to who reads it after a reset
         with contextlib.suppress(ConnectionError):
             writer.write(head)
             for _ in range(count):
                 writer.write(chunk)
                 await writer.drain()
-        return (await reader.readline()).decode()
+        return (await answer).decode()
     return ""
 
 

@@ -13,6 +13,7 @@ import pytest
 from claudemail.model.brief import Draft
 from claudemail.office import Office, keeping
 from claudemail.testing import Fleet
+from tests.nursery import raised
 
 PAUSE_S = 0.005
 
@@ -92,7 +93,7 @@ async def arrived(office: Office, mailbox: str, sender: str) -> list[str]:
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     """Two nodes that tell each other often how far they are."""
     layout = {"server1": {"instance1": ["alpha", "bravo"]}, "server2": {"instance2": ["charlie"]}}
-    with Fleet(tmp_path / "fleet", layout, heartbeat_ms=500) as fleet:
+    with raised(Fleet(tmp_path / "fleet", layout, heartbeat_ms=500)) as fleet:
         yield fleet
 
 

@@ -24,7 +24,7 @@ LAYOUT = {"north": {"n-room": ["nora", "nils"]}, "south": {"s-room": ["sara", "s
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[FaultFleet]:
     """Two nodes whose gateways run."""
-    with FaultFleet(tmp_path / "fleet", LAYOUT) as fleet:
+    with FaultFleet(tmp_path / "fleet", LAYOUT, loaded=True) as fleet:
         fleet.start()
         yield fleet
 

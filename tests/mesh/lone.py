@@ -17,6 +17,7 @@ from claudemail import config as configuration
 from claudemail import running
 from claudemail.config import Config
 from claudemail.testing import Member, free_ports, until
+from tests import nursery
 
 
 class Lone:
@@ -86,15 +87,7 @@ class Lone:
 
 def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `claudemail` as a process of its own."""
-    return subprocess.run(
-        running.own_command(*arguments),
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return nursery.run(arguments, environment)
 
 
 def printed(done: subprocess.CompletedProcess[str]) -> Any:

@@ -24,6 +24,7 @@ from claudemail.model.parcel import Answer, Batch, Origin, Parcel
 from claudemail.office import Office
 from claudemail.testing import Fleet, until
 from tests.mesh.lone import Lone, between, command, on, titles
+from tests.nursery import raised
 
 MakeLone = Callable[[str], Lone]
 JOIN = b"POST /v1/join"
@@ -72,7 +73,7 @@ def test_all_nodes_learn_of_a_newcomer_also_one_that_was_down(tmp_path: Path, lo
     """A node joins by the second of three; the first learns at once, the third when it is back, and mail flows both ways."""
     layout = {f"server{number}": {f"instance{number}": [f"sign{number}"]} for number in (1, 2, 3)}
     newcomer = lone("newcomer")
-    with Fleet(tmp_path / "fleet", layout) as fleet:
+    with raised(Fleet(tmp_path / "fleet", layout)) as fleet:
         down = fleet["server3"].config_path
         fleet["server1"].start(wait=False)
         fleet["server2"].start()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +19,10 @@ from claudemail.mesh.backoff import BASE_S, CAP_S, Backoff
 from claudemail.model.brief import Draft
 from claudemail.model.receipt import DeliveryState
 from claudemail.office import Office
-from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
 from tests.mesh.conftest import impostor, reached
+from tests.mesh.lone import command
+from tests.nursery import raised
 
 Connect = Callable[..., Any]
 
@@ -114,7 +114,7 @@ def three(tmp_path: Path) -> Iterator[Fleet]:
     layout = {
         f"server{number}": {f"instance{number}": [name]} for number, name in enumerate(("alpha", "bravo", "charlie"), 1)
     }
-    with Fleet(tmp_path / "three", layout) as fleet:
+    with raised(Fleet(tmp_path / "three", layout)) as fleet:
         yield fleet
 
 
@@ -194,7 +194,7 @@ async def test_mail_to_a_name_that_a_peer_does_not_know_becomes_a_dead_letter(fl
 async def test_without_keys_mail_is_carried_and_labelled_unverified(tmp_path: Path, connect: Connect) -> None:
     """With the plain config of a trusted network, in which no node has a key, everything works and says UNVERIFIED."""
     layout = {"server1": {"instance1": ["alpha"]}, "server2": {"instance2": ["charlie"]}}
-    with Fleet(tmp_path / "plain", layout, signed=False) as fleet:
+    with raised(Fleet(tmp_path / "plain", layout, signed=False)) as fleet:
         fleet.start()
         async with connect(fleet["server1"]) as alpha, connect(fleet["server2"]) as charlie:
             await alpha("send", to="charlie", title="plain")
@@ -349,5 +349,6 @@ async def test_a_lane_that_waits_out_a_failure_is_woken_by_a_retry(fleet: Fleet)
 
 def run(member: Member, *arguments: str) -> str:
     """Run a command on a node; return what it prints."""
-    command = own_command(*arguments)
-    return subprocess.run(command, env=member.environment, capture_output=True, text=True, check=True).stdout
+    done = command(member.environment, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

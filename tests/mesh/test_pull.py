@@ -16,6 +16,7 @@ from claudemail.model.roster import Liveness
 from claudemail.office import Office
 from claudemail.testing import Fleet, Member
 from tests.mesh.conftest import Knocker, reached
+from tests.nursery import Nursling, raised
 
 
 def change(fleet: Fleet, node: str, **fields: object) -> None:
@@ -29,14 +30,14 @@ def change(fleet: Fleet, node: str, **fields: object) -> None:
                     del entry[key]
         data["poll_interval_ms"] = 500
         member.config_path.write_text(json.dumps(data))
-        fleet.nodes[name] = Member(member.config_path)
+        fleet.nodes[name] = Nursling(member.config_path)
 
 
 @pytest.fixture(params=[True, False], ids=["keys", "no keys"])
 def laptop(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """A server, and a laptop without an address."""
     layout = {"server1": {"instance1": ["alpha"]}, "laptop": {"instance2": ["charlie"]}}
-    with Fleet(tmp_path / "fleet", layout, signed=request.param, heartbeat_ms=1_000) as fleet:
+    with raised(Fleet(tmp_path / "fleet", layout, signed=request.param, heartbeat_ms=1_000)) as fleet:
         change(fleet, "laptop", pull=True, ip=None, gateway_port=None)
         yield fleet
 
@@ -136,7 +137,7 @@ async def test_mail_comes_by_the_repair_poll_where_only_one_side_reaches_the_oth
 async def test_mail_is_not_handed_to_who_only_says_its_name(tmp_path: Path) -> None:
     """Without keys, a call in the name of a node that can be reached gets none of its mail, and takes none away."""
     layout = {"server1": {"instance1": ["alpha"]}, "server2": {"instance2": ["charlie"]}}
-    with Fleet(tmp_path / "plain", layout, signed=False) as fleet:
+    with raised(Fleet(tmp_path / "plain", layout, signed=False)) as fleet:
         fleet["server2"].start()
         async with await Office.open(fleet["server2"].config) as office:
             sent = await office.send(office.operator(), Draft(to=["alpha"], title="private"))

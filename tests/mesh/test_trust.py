@@ -19,8 +19,9 @@ from claudemail.model.brief import Draft
 from claudemail.model.receipt import DeliveryState
 from claudemail.office import Office
 from claudemail.running import own_command
-from claudemail.testing import Fleet, Member
+from claudemail.testing import Fleet
 from tests.mesh.conftest import Knocker, reached, titles
+from tests.nursery import Nursling
 
 
 def edit(fleet: Fleet, name: str, **fields: object) -> None:
@@ -32,7 +33,7 @@ def edit(fleet: Fleet, name: str, **fields: object) -> None:
     for entry in data["nodes"]:
         entry.update(nodes.get(entry["id"], {}))
     path.write_text(json.dumps({**data, **fields}))
-    fleet.nodes[name] = Member(path)
+    fleet.nodes[name] = Nursling(path)
 
 
 @pytest.mark.parametrize("accepted", [["ALPHA"], ["instance1"]], ids=["callsign", "instance"])

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from claudemail import __version__, running
 from claudemail.service.lifecycle import health
 from claudemail.testing import Fleet, Member, free_ports, until
+from tests.nursery import Nursling
 
 Connect = Callable[..., Any]
 _ANSWER_S = 20
@@ -187,7 +188,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Any:
         member = fleet["solo"]
         data = json.loads(member.config_path.read_text())
         member.config_path.write_text(json.dumps({**data, "metrics_port": free_ports(1)[0]}))
-        member = fleet.nodes["solo"] = Member(member.config_path)
+        member = fleet.nodes["solo"] = Nursling(member.config_path)
         member.start()
         yield member
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from claudemail import callsigns
+from claudemail.clients import Clients
 from claudemail.config import Config, Node
 from claudemail.errors import ClaudeMailError
 
@@ -119,8 +120,27 @@ def test_a_session_that_comes_back_has_its_name_again(config: Config) -> None:
     second = callsigns.claim(config, session_id="two")
     first.release()
     second.release()
+    Clients(config.state_dir).forget(os.getppid())  # another Claude Code process
     assert callsigns.claim(config, session_id="two").callsign == "bravo"
     assert callsigns.claim(config, session_id="two").callsign == "alpha"
+
+
+def test_whoever_comes_first_chooses(config: Config) -> None:
+    """The hooks of a process and its session agree on the callsign, whichever comes first, and leave others theirs."""
+    here, other = os.getpid(), os.getppid()
+    chosen = callsigns.choose(config, other, "one")
+    assert chosen is not None
+    assert chosen.callsign == "alpha"
+    mine = callsigns.claim(config, client_pid=here)
+    assert mine.callsign == "bravo"  # alpha is free still, and chosen
+    again = callsigns.choose(config, here, "two")
+    assert again is not None
+    assert again.callsign == "bravo"
+    assert callsigns.claim(config, client_pid=other).callsign == "alpha"
+    mine.release()
+    back = callsigns.claim(config, session_id="two", client_pid=os.getsid(0))
+    assert back.callsign == "bravo"
+    assert callsigns.choose(config, here, "two") is None  # its name is another's now
 
 
 def test_an_instance_can_be_chosen(seed: dict[str, Any], tmp_path: Path, configure: Configure) -> None:

@@ -1,0 +1,16 @@
+"""`claudemail hook`. Called by Claude Code it never comes here: the entry point runs it without click."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def command() -> int:
+    """Answer a hook of Claude Code's, given on stdin.
+
+    `claudemail setup` puts it into Claude Code's settings.
+    """
+    from claudemail.claude_code import hook
+
+    return hook.main()
