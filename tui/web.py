@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import logging
 import os
 import secrets
 import shlex
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -51,9 +52,6 @@ def serve(host: str, port: int, theme: str | None) -> None:
         return web.Response(status=403, text="Open the address that `claudemail console --web` printed.\n")
 
     class ConsoleServer(Server):
-        def initialize_logging(self) -> None:
-            logging.basicConfig(level=logging.WARNING)
-
         async def _make_app(self) -> web.Application:
             app = await super()._make_app()
             app.middlewares.append(guard)
@@ -66,24 +64,35 @@ def serve(host: str, port: int, theme: str | None) -> None:
             return await super().handle_index(request)
 
         async def on_startup(self, app: web.Application) -> None:
-            del app
-            sys.stdout.write(
-                f"The console is at {self.public_url}/?key={key}\nCtrl+C ends it; mail goes on without it.\n"
-            )
-            if host not in _LOOPBACK:
-                sys.stdout.write(
-                    "It is not encrypted: on a network that you do not trust, put a TLS proxy before it.\n"
-                )
-            sys.stdout.flush()
+            """Say nothing yet: nobody listens."""
 
     words = own_command("console", *(("--theme", theme) if theme is not None else ()))
     os.environ.update(own_environment({}))
     name = own_address() if host in _EVERYWHERE else host
     shown = f"[{name}]" if ":" in name else name
+    url = f"http://{shown}:{port}"
+    server = ConsoleServer(shlex.join(words), host=host, port=port, title=_TITLE, public_url=url)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        runner = web.AppRunner(await server._make_app(), access_log=None)  # noqa: SLF001 - what its own `serve` runs
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            sys.stdout.write(f"The console is at {url}/?key={key}\nCtrl+C ends it; mail goes on without it.\n")
+            if host not in _LOOPBACK:
+                sys.stdout.write(
+                    "It is not encrypted: on a network that you do not trust, put a TLS proxy before it.\n"
+                )
+            sys.stdout.flush()
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+
     try:
-        ConsoleServer(
-            shlex.join(words), host=host, port=port, title=_TITLE, public_url=f"http://{shown}:{port}"
-        ).serve()
+        asyncio.run(run())
     except OSError as error:
         raise InvalidInput(
             f"{shown}:{port} cannot be listened on: {error.strerror}.", remedy="Give another --port."

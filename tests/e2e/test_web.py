@@ -80,3 +80,16 @@ def test_without_the_extra(fleet: Fleet) -> None:
     assert done.returncode == 1
     assert "pip install 'claudemail[web]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_address_that_is_taken(fleet: Fleet, address: str) -> None:
+    """Where somebody listens already, one line says so, and no address is printed."""
+    port = address.partition("/?")[0].rpartition(":")[2]
+    done = subprocess.run(
+        own_command("console", "--web", "--port", port), env=fleet["server1"].environment,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be listened on" in done.stderr
+    assert "Give another --port." in done.stderr
+    assert "Traceback" not in done.stderr
