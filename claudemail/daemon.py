@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 from claudemail import __version__, logs, notify
@@ -41,11 +42,13 @@ log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
 _LOAD_AFTER_S = 10.0
-_MIRROR_QUIET_S = 1.0
-_MIRROR_PATIENCE = 10
-"""After so many times without quiet, files are written all the same."""
-_MIRROR_WHILE_S = 2.0
-_MIRROR_AGAIN_S = 30.0
+_COLLECT_AFTER = 20_000
+"""After so many new objects garbage is looked for: Python's 700 come with every batch of parcels."""
+_QUIET_S = 1.0
+_PATIENCE = 10
+"""After so many times without quiet, what could wait is done all the same."""
+_WHILE_S = 2.0
+_AGAIN_S = 30.0
 
 
 def run(config: Config, mode: str, lock: int) -> int:
@@ -60,6 +63,7 @@ def run(config: Config, mode: str, lock: int) -> int:
         ClaudeMailError: it cannot start.
     """
     logs.set_up(os.path.join(config.state_dir, LOG))
+    gc.set_threshold(_COLLECT_AFTER)
     end = _End()
     try:
         code = asyncio.run(_serve(config, mode, lock, end))
@@ -186,11 +190,11 @@ async def _serve(config: Config, mode: str, lock: int, end: _End) -> int:
             work = [
                 end.start(_keep(office)),
                 end.start(_beat(office)),
-                end.start(_mirror(office)),
+                end.start(_catch_up(office)),
                 end.start(_watch_files(config, office, lock)),
                 end.start(_watch_config(config, mode, end)),
                 end.start(_settle(office)),
-                end.start(_load()),
+                end.start(_load(office)),
                 end.start(attendant.run()),
             ]
             if config.metrics_port is not None:
@@ -250,21 +254,34 @@ async def _settle(office: Office) -> None:
 
 async def _changes(office: Office) -> AsyncGenerator[None]:
     """Yield at once, and then after every change of the mail, several in one."""
-    changed = asyncio.Event()
-    unsubscribe = office.subscribe(changed.set)
-    try:
+    with _changing(office) as changed:
         while True:
             yield
             await changed.wait()
             changed.clear()
+
+
+@contextmanager
+def _changing(office: Office) -> Iterator[asyncio.Event]:
+    """Yield an event that every change of the mail sets."""
+    changed = asyncio.Event()
+    unsubscribe = office.subscribe(changed.set)
+    try:
+        yield changed
     finally:
         unsubscribe()
 
 
-async def _load() -> None:
-    """Load what serves sessions once mail has been seen to. A session that comes before has it loaded itself."""
+async def _load(office: Office) -> None:
+    """Load what serves sessions once mail has been seen to, since it takes half a second of CPU.
+
+    A session that comes before has it loaded itself.
+    """
     await asyncio.sleep(_LOAD_AFTER_S)
+    with _changing(office) as changed:
+        await _quiet(changed)
     await session_socket.load()
+    gc.freeze()  # what is there now stays: the collector need not go through it again and again
 
 
 async def _watch_files(config: Config, office: Office, lock: int) -> None:
@@ -307,37 +324,41 @@ async def _watch_config(config: Config, mode: str, end: _End) -> None:
             end.ask(again=True)
 
 
-async def _mirror(office: Office) -> None:
-    """Keep the mailbox folder as it should be: when it is quiet, and then with half of the time, so that mail goes first."""
-    changed = asyncio.Event()
-    unsubscribe = office.subscribe(changed.set)
+async def _catch_up(office: Office) -> None:
+    """Keep the full text and the mailbox folder as they should be: when it is quiet, and then with half of the time.
+
+    Nothing waits for them, and mail goes first.
+    """
     said = ""
-    try:
+    with _changing(office) as changed:
         while True:
-            for _ in range(_MIRROR_PATIENCE):
-                changed.clear()
-                await asyncio.sleep(_MIRROR_QUIET_S)
-                if not changed.is_set():
-                    break
+            await _quiet(changed)
             try:
-                if not await _mirror_for_a_while(office, changed):
+                if not await _catch_up_for_a_while(office, changed):
                     await changed.wait()
                 said = ""
             except (MirrorError, StoreError) as error:
                 if error.message != said:
                     log.warning("%s", error, extra={"event": "mirror_failed"})
                 said = error.message
-                await asyncio.sleep(_MIRROR_AGAIN_S)
-    finally:
-        unsubscribe()
+                await asyncio.sleep(_AGAIN_S)
 
 
-async def _mirror_for_a_while(office: Office, changed: asyncio.Event) -> bool:
-    """Write files for some time, or until none is due; return whether some may be."""
-    deadline = time.monotonic() + _MIRROR_WHILE_S
+async def _quiet(changed: asyncio.Event) -> None:
+    """Return once nothing has changed for a while, or it has gone on for too long."""
+    for _ in range(_PATIENCE):
+        changed.clear()
+        await asyncio.sleep(_QUIET_S)
+        if not changed.is_set():
+            return
+
+
+async def _catch_up_for_a_while(office: Office, changed: asyncio.Event) -> bool:
+    """Take in and write for some time, or until nothing is due; return whether something may be."""
+    deadline = time.monotonic() + _WHILE_S
     while time.monotonic() < deadline:
         changed.clear()
-        if not await _timed(office.mirror_some):
+        if not await _timed(office.index_some) and not await _timed(office.mirror_some):
             return changed.is_set()
     return True
 

@@ -51,12 +51,15 @@ _STYLED = (
     "widgets/tab_bar",
     "widgets/notice",
     "widgets/row_list",
-    "widgets/facts",
+    "widgets/reading",
     "widgets/brief_pane",
     "widgets/preview",
     "widgets/sent_line",
+    "widgets/facts",
     "widgets/lane_strip",
     "widgets/action_detail",
+    "widgets/thread_pane",
+    "widgets/find_line",
 )
 """What has a stylesheet beside it. The paths are whole, so that a subclass elsewhere finds them too."""
 

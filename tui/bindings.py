@@ -72,7 +72,7 @@ ANSWER: list[BindingType] = [
 
 MAIL: list[BindingType] = [
     Binding("s", "star", "star", id="mail.star", show=False, tooltip="Star, or take the star away"),
-    Binding("U", "unread", "unread", id="mail.unread", show=False, tooltip="Take your own mail for unread again"),
+    Binding("U", "unread", "unread", id="mail.unread", show=False, tooltip="Your own mail unread again, for you alone"),
     Binding("M", "all_read", "all read", id="mail.all_read", show=False, tooltip="Mark all of your own mail read"),
     Binding("v", "source", "source", id="mail.source", show=False, tooltip="Show it as it was written, and back"),
     Binding("i", "thread", "thread", id="mail.thread", show=False, tooltip="Show all of its thread, and back"),

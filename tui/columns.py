@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
 from claudemail.config import OPERATOR
 from claudemail.model.brief import Priority
-from claudemail.model.views import InboxRow
+from claudemail.model.receipt import DeliveryState, RecipientState
+from claudemail.model.views import InboxRow, SentRow
 from claudemail.text import scrub_line
 from claudemail.tui import glyphs
 from claudemail.tui.moments import age
+
+_HEADINGS = {"sender": "from", "to": "to", "mailbox": "for"}
 
 
 class Column(NamedTuple):
@@ -23,23 +27,39 @@ class Column(NamedTuple):
 
 
 _LEAST_TITLE = 8
+WORST_FIRST = (
+    DeliveryState.FAILED,
+    DeliveryState.QUEUED,
+    DeliveryState.DELIVERED,
+    DeliveryState.NOTIFIED,
+    DeliveryState.READ,
+)
 
 
-def columns(width: int) -> list[Column]:
-    """Return the columns that fit `width` cells, one cell between them; the title takes what the others leave."""
-    sender = 8 if width < 48 else 10 if width < 90 else 14
+def columns(width: int, *, sent: bool = False) -> list[Column]:
+    """Return the columns that fit `width` cells, one cell between them; the title takes what the others leave.
+
+    Args:
+        width: the cells.
+        sent: for what was sent: to whom comes first then, and how far it has come is among them.
+    """
+    name = 8 if width < 48 else 10 if width < 90 else 14
+    people, more = ("to", "sender") if sent else ("sender", "mailbox")
     fixed = [
-        Column("mark", "", 1),
-        Column("sender", "from", sender),
+        Column("mark", "", 2),
+        Column(people, _HEADINGS[people], name),
         Column("title", "title", 0),
-        Column("mailbox", "for", 11 if width < 90 else 16),
+        Column(more, _HEADINGS[more], 11 if width < 90 else 16),
         Column("actions", "", 3),
+        Column("state", "", 11 if sent else 0),
         Column("priority", "", 9 if width >= 90 else 2),
+        Column("ref", "ref", 5),
         Column("age", "age", 4),
     ]
-    dropped = {"mailbox"} if width < 62 else set()
-    if width < 48:
-        dropped.add("actions")
+    dropped = set() if sent else {"state"}
+    for least, names in ((84, {"ref"}), (62, {more}), (48, {"actions", "priority", "age"} if sent else {"actions"})):
+        if width < least:
+            dropped |= names
     kept = [column for column in fixed if column.name not in dropped]
     taken = sum(column.width for column in kept) + len(kept) - 1
     title = max(width - taken, _LEAST_TITLE)
@@ -53,12 +73,17 @@ def heading(layout: list[Column]) -> str:
 
 def cells(row: InboxRow, layout: list[Column], now_ms: int) -> list[str]:
     """Return what stands in each column for one brief, padded to the column's width."""
-    return [fit(_text(row, column, now_ms), column.width, right=column.name == "age") for column in layout]
+    texts = []
+    for column in layout:
+        text = _text(row, column, now_ms)
+        # The marks stand in places of their own, which folding white space would take from them.
+        texts.append(text if column.name == "mark" else fit(text, column.width, right=column.name == "age"))
+    return texts
 
 
 def _text(row: InboxRow, column: Column, now_ms: int) -> str:
     if column.name == "mark":
-        return glyphs.UNREAD if row.unread else ""
+        return (glyphs.STAR if row.starred else " ") + (glyphs.UNREAD if row.unread else " ")
     if column.name == "sender":
         if row.verified:
             return row.sender.name
@@ -71,7 +96,22 @@ def _text(row: InboxRow, column: Column, now_ms: int) -> str:
         return f"{glyphs.ACTION}{row.actions}" if row.actions else ""
     if column.name == "priority":
         return priority_words(row.priority) if column.width > 2 else glyphs.PRIORITY[row.priority]
-    return age(row.at, now_ms)
+    if column.name == "ref":
+        return row.ref
+    if isinstance(row, SentRow):
+        if column.name == "to":
+            return mailbox_words([state.name for state in row.recipients], column.width)
+        if column.name == "state":
+            return state_words(row.recipients)
+    return age(row.at, now_ms) if column.name == "age" else ""
+
+
+def state_words(states: Sequence[RecipientState]) -> str:
+    """Return how far a brief has come for the recipient who has it the least, by glyph and word."""
+    if not states:
+        return ""
+    worst = min((state.state for state in states), key=WORST_FIRST.index)
+    return f"{glyphs.DELIVERY[worst]} {worst}"
 
 
 def priority_words(priority: Priority) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from claudemail.checkup import Severity
+from claudemail.model.action import ActionStatus
 from claudemail.model.brief import Priority
 from claudemail.model.receipt import DeliveryState
 from claudemail.model.roster import Liveness
@@ -25,11 +26,19 @@ DELIVERY = {
     DeliveryState.READ: "✓",
     DeliveryState.FAILED: "×",
 }
+ACTION_STATE = {
+    ActionStatus.PENDING: ACTION,
+    ActionStatus.WIP: "▶",
+    ActionStatus.BLOCKED: "■",
+    ActionStatus.DONE: DONE,
+    ActionStatus.DROPPED: DROPPED,
+}
 
 SEVERITY = {Severity.CRITICAL: "▲", Severity.WARNING: "!", Severity.INFO: "i"}
 
 LEGEND = (
     (UNREAD, "unread in a mailbox of this node"),
+    (f"{STAR} {MARKED}", "starred; marked, to act on all that are"),
     (f"{PRIORITY[Priority.URGENT]} {PRIORITY[Priority.HIGH]} {PRIORITY[Priority.LOW]}", "urgent, high, low priority"),
     (f"{ACTION}2", "asks for two actions"),
     (f"{DONE} {DROPPED}", "action done, dropped"),

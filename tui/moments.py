@@ -26,5 +26,10 @@ def local(at_ms: int, now_ms: int) -> str:
     return f"{moment.day} {moment:%b}{year} {moment:%H:%M}"
 
 
+def local_time(at_ms: int) -> str:
+    """Return a time of day in the local time zone, to the second."""
+    return f"{_local(at_ms):%H:%M:%S}"
+
+
 def _local(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, tz=UTC).astimezone()

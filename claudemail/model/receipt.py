@@ -48,6 +48,8 @@ class RecipientState(Value):
     read_by: str | None = None
     reason: Line | None = None
     """Why it failed, or why it is still waiting."""
+    retry_at: int | None = None
+    """When its node is tried again, while it waits for that; Unix milliseconds."""
     live: bool | None = None
     """Whether the recipient is there now; None where that is not known."""
     away_since: int | None = None

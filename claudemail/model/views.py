@@ -41,6 +41,13 @@ class InboxRow(View):
     archived: bool = False
 
 
+class SentRow(InboxRow):
+    """One line of what was sent."""
+
+    recipients: list[RecipientState] = []
+    """How far it has come."""
+
+
 class InboxPage(View):
     """Part of an inbox, newest first."""
 
@@ -48,7 +55,23 @@ class InboxPage(View):
     unread: int
     """How many are unread in all of the inbox."""
     cursor: int | None
-    """Pass it as `before` to get the next page; None: there are no more."""
+    """Pass it as `before` to get the next page (as `after`, for a page that was asked for so); None: there are no more."""
+
+
+class SentPage(View):
+    """Part of what was sent, newest first."""
+
+    rows: list[SentRow]
+    cursor: int | None
+    """As that of an inbox."""
+
+
+class StarredView(View):
+    """Briefs that were starred together, or are so no more."""
+
+    changed: list[str]
+    """The ids of those of which that is new."""
+    starred: bool
 
 
 class ActionView(View):

@@ -13,7 +13,7 @@ from claudemail.checkup import CheckupView, Finding
 from claudemail.clock import WallClock, wall_ms
 from claudemail.config import Config
 from claudemail.errors import StoreDamaged, StoreForeign
-from claudemail.model.brief import Draft
+from claudemail.model.brief import Draft, Priority
 from claudemail.model.parcel import ParcelKind
 from claudemail.model.query import Query
 from claudemail.model.views import (
@@ -29,6 +29,7 @@ from claudemail.model.views import (
     DigestView,
     DraftView,
     InboxPage,
+    InboxRow,
     LeftAlone,
     MyActions,
     PingView,
@@ -37,6 +38,8 @@ from claudemail.model.views import (
     RotationView,
     SearchPage,
     SendResult,
+    SentPage,
+    StarredView,
     StarView,
     StatusView,
     ThreadView,
@@ -48,8 +51,11 @@ from claudemail.office import (
     cleaning,
     examining,
     fleet,
+    indexing,
     introducing,
     inviting,
+    listing,
+    marking,
     pinging,
     reading,
     retrying,
@@ -343,10 +349,44 @@ class Office:
         return await reading.check(self._desk, party)
 
     async def inbox(
-        self, mailboxes: Sequence[str] | None, *, unread: bool = False, limit: int = PAGE, before: int | None = None
+        self,
+        mailboxes: Sequence[str] | None,
+        *,
+        unread: bool = False,
+        limit: int = PAGE,
+        before: int | None = None,
+        after: int | None = None,
+        viewer: str | None = None,
     ) -> InboxPage:
-        """Return part of these mailboxes (None: all of the node), newest first; `before` is a page's cursor."""
-        return await reading.inbox(self._desk, mailboxes, unread=unread, limit=limit, before=before)
+        """Return part of these mailboxes (None: all of the node), newest first; `before` is a page's cursor.
+
+        With `after`, the rows are those next above that number. With `viewer`, that name's stars are seen too.
+        """
+        return await listing.inbox(
+            self._desk, mailboxes, unread=unread, limit=limit, before=before, after=after, viewer=viewer
+        )
+
+    async def starred(
+        self,
+        names: Sequence[str] | None,
+        *,
+        limit: int = PAGE,
+        before: int | None = None,
+        after: int | None = None,
+        viewer: str | None = None,
+    ) -> InboxPage:
+        """Return part of what these names (None: anyone here) have starred: see `listing.starred`."""
+        return await listing.starred(self._desk, names, limit=limit, before=before, after=after, viewer=viewer)
+
+    async def sent(
+        self, name: str | None, *, limit: int = PAGE, before: int | None = None, after: int | None = None
+    ) -> SentPage:
+        """Return part of what somebody here (None: anyone) has sent, with how far it has come: see `listing.sent`."""
+        return await listing.sent(self._desk, name, limit=limit, before=before, after=after)
+
+    async def unread_of(self, priority: Priority, *, limit: int = PAGE) -> list[InboxRow]:
+        """Return unread mail of a priority in any mailbox of the node, the oldest first."""
+        return await listing.unread_of(self._desk, priority, limit)
 
     async def read(self, party: Party, word: str) -> BriefView:
         """Return a brief in full, by ref, number or id; `shown` marks it read: see `reading.read`."""
@@ -376,9 +416,29 @@ class Office:
         """Star a brief, or take its star away: see `reading.star`."""
         return await reading.star(self._desk, party, word, wanted=wanted)
 
-    async def search(self, party: Party, query: Query, *, limit: int = PAGE, before: int | None = None) -> SearchPage:
+    async def star_all(self, party: Party, words: Sequence[str], *, wanted: bool | None = None) -> StarredView:
+        """Star briefs together, or take their stars away: see `marking.star_all`."""
+        return await marking.star_all(self._desk, party, words, wanted=wanted)
+
+    async def unread(self, party: Party, numbers: Sequence[int]) -> list[int]:
+        """Take briefs of a party's own mail for unread again: see `marking.unread`."""
+        return await marking.unread(self._desk, party, numbers)
+
+    async def all_read(self, party: Party) -> list[int]:
+        """Mark all of a party's mail read: see `marking.all_read`."""
+        return await marking.all_read(self._desk, party)
+
+    async def search(
+        self,
+        party: Party,
+        query: Query,
+        *,
+        limit: int = PAGE,
+        before: int | None = None,
+        within: Sequence[str] | None = None,
+    ) -> SearchPage:
         """Return part of the briefs that fit a query: see `searching.search`."""
-        return await searching.search(self._desk, party, query, limit, before)
+        return await searching.search(self._desk, party, query, limit, before, within)
 
     async def create_action(self, party: Party, new: NewAction) -> ActionView:
         """Make an action: see `actions.create`."""
@@ -440,6 +500,10 @@ class Office:
     ) -> CleanView:
         """Archive old mail, or say what that would do: see `cleaning.clean`."""
         return await cleaning.clean(self._desk, party, mailboxes, days, apply=apply)
+
+    async def index_some(self) -> bool:
+        """Take some briefs into the full text: see `indexing.index_some`."""
+        return await indexing.index_some(self._desk)
 
     async def mirror_some(self) -> int:
         """Write some of the files that are not as they should be; return how many briefs and changes that were."""

@@ -15,7 +15,6 @@ from claudemail.model.views import (
     CheckView,
     DigestItem,
     DigestView,
-    InboxPage,
     InboxRow,
     SenderCount,
     StarView,
@@ -49,22 +48,6 @@ async def check(desk: Desk, party: Party) -> CheckView:
             by_priority={priority: unread[priority] for priority in reversed(Priority) if priority in unread},
             by_sender=[SenderCount(sender=name, count=count) for name, count in senders[:_MOST_SENDERS]],
             oldest_at=entries.oldest_unread(connection, party.mailboxes, unread) if unread else None,
-        )
-
-    return await desk.mail.read(work)
-
-
-async def inbox(
-    desk: Desk, mailboxes: Sequence[str] | None, *, unread: bool, limit: int, before: int | None
-) -> InboxPage:
-    """Return part of these mailboxes (None: all of the node), newest first."""
-
-    def work(connection: sqlite3.Connection) -> InboxPage:
-        rows = entries.page(connection, mailboxes, unread=unread, limit=limit + 1, before=before)
-        counts, _ = entries.counts(connection, mailboxes)
-        more = len(rows) > limit
-        return InboxPage(
-            rows=rows[:limit], unread=sum(counts.values()), cursor=rows[limit - 1].number if more and limit else None
         )
 
     return await desk.mail.read(work)
@@ -161,13 +144,17 @@ async def star(desk: Desk, party: Party, word: str, *, wanted: bool | None) -> S
     def work(connection: sqlite3.Connection) -> StarView:
         leases.check(connection, party.name, party.epoch)
         found = find_for(connection, party, word)
-        number = found.row["number"]
-        name = next((box for box in party.mailboxes if any(entry["mailbox"] == box for entry in found.own)), party.name)
+        number, name = found.row["number"], star_name(party, found)
         is_so = bool(stars.starred(connection, [number], [name]))
         starred = is_so if wanted is is_so else stars.toggle(connection, name, number, desk.wall())
         return StarView(row=entries.rows_of(connection, [number], _whose(party))[0], starred=starred)
 
     return await desk.mail.write(work)
+
+
+def star_name(party: Party, found: Found) -> str:
+    """Return in whose name a party stars a brief: that of its mailbox which holds it, or its own."""
+    return next((box for box in party.mailboxes if any(entry["mailbox"] == box for entry in found.own)), party.name)
 
 
 async def told(desk: Desk, party: Party, upto: int | None = None) -> None:

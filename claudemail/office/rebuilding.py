@@ -27,7 +27,7 @@ from claudemail.model.brief import SIGNED_AS, Brief, canonical, invalid
 from claudemail.model.ids import new_id
 from claudemail.model.parcel import Origin
 from claudemail.model.views import RebuildView
-from claudemail.office import replication
+from claudemail.office import indexing, replication
 from claudemail.office.actions import make_of_brief
 from claudemail.office.desk import INBOX, SENT, Desk
 from claudemail.office.mirror import ACTIONS, CHANGES, order_of
@@ -77,6 +77,7 @@ class Rebuilding:
         here = self._desk.config.node_id
         await self._desk.mail.write(lambda connection: recipients.read_here(connection, here))
         await self._desk.mail.write(self._remember_names)
+        await indexing.index_due(self._desk)
         return RebuildView(**self._counted, skipped=self._skipped[:_MOST_SKIPPED], former=None)
 
     def _paths(self) -> Iterator[Path]:

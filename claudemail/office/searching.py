@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from claudemail.errors import InvalidInput, UnknownName
 from claudemail.model.query import Query
 from claudemail.model.views import SearchHit, SearchPage
+from claudemail.office import indexing
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, nearest
 from claudemail.office.finding import find_for
@@ -35,13 +36,43 @@ class _Found(NamedTuple):
     last: int | None
 
 
-async def search(desk: Desk, party: Party, query: Query, limit: int, before: int | None) -> SearchPage:
+class _Scope(NamedTuple):
+    """Who looks, and through which mailboxes."""
+
+    party: Party
+    within: Sequence[str] | None
+
+    @property
+    def whose(self) -> tuple[str, ...] | None:
+        """The names whose entries count; None: everyone's."""
+        if self.within is not None:
+            return tuple(self.within)
+        return None if self.party.is_operator else self.party.own_names
+
+    @property
+    def starrers(self) -> tuple[str, ...] | None:
+        """The names whose stars count; None: everyone's."""
+        return self.whose if self.within is None else (*self.within, self.party.name)
+
+
+async def search(
+    desk: Desk, party: Party, query: Query, limit: int, before: int | None, within: Sequence[str] | None = None
+) -> SearchPage:
     """Return part of the briefs that fit a query and that this party may see, newest first. Nothing is marked read.
+
+    Args:
+        desk: the office's.
+        party: who looks.
+        query: what for.
+        limit: the most briefs.
+        before: a page's cursor.
+        within: mailboxes that the operator looks through, and no others: what is unread or archived is so there.
 
     Raises:
         InvalidInput: the query asks for nothing.
         UnknownName: nobody is called as the sender is, and no mail is from somebody of that name.
         NotFound: there is no brief that the thread is named by.
+        StoreError: the briefs that the full text has not taken in yet could not be, or nothing could be read.
     """
     if query.is_empty:
         raise InvalidInput(
@@ -49,13 +80,15 @@ async def search(desk: Desk, party: Party, query: Query, limit: int, before: int
         )
     words = [term.words for term in query.terms if not term.excluded]
     peers = await desk.peers()
+    await indexing.index_due(desk)
 
     def work(connection: sqlite3.Connection) -> SearchPage:
         if query.sender is not None:
             _check_sender(connection, desk.directory_in(connection, peers), query.sender)
-        found = _look(connection, party, query, _candidates(connection, party, query, before), limit)
+        scope = _Scope(party, within)
+        found = _look(connection, scope, query, _candidates(connection, scope, query, before), limit)
         shown = found.numbers[:limit]
-        rows = {row.number: row for row in entries.rows_of(connection, shown, _whose(party))}
+        rows = {row.number: row for row in entries.rows_of(connection, shown, scope.whose, party.name)}
         hits = [
             SearchHit(row=rows[number], excerpt=excerpt(briefs.load(briefs.by_number(connection, number)).body, words))
             for number in shown
@@ -68,9 +101,10 @@ async def search(desk: Desk, party: Party, query: Query, limit: int, before: int
     return await desk.mail.read(work)
 
 
-def _candidates(connection: sqlite3.Connection, party: Party, query: Query, before: int | None) -> Iterator[int]:
+def _candidates(connection: sqlite3.Connection, scope: _Scope, query: Query, before: int | None) -> Iterator[int]:
     """Return the numbers of briefs that may fit, newest first, by the filter that leaves the fewest."""
-    expression = text_index.expression(query.terms, _within(party, query))
+    party = scope.party
+    expression = text_index.expression(query.terms, _within(scope, query))
     assert expression is not None
     if query.before is not None:
         edge = briefs.number_from(connection, _start(query.before), latest=True)
@@ -81,18 +115,18 @@ def _candidates(connection: sqlite3.Connection, party: Party, query: Query, befo
         numbers, _ = briefs.thread(connection, row["thread"], party.reader_or_all, MOST_LOOKED_AT)
         few: Iterator[int] | None = reversed(numbers)
     elif query.starred:
-        few = stars.of(connection, _whose(party))
+        few = stars.of(connection, scope.starrers)
     else:
-        few = _few_unread(connection, party) if query.unread else None
+        few = _few_unread(connection, scope) if query.unread else None
     if few is None:
         return text_index.matches(connection, expression, least=least, before=before)
     top = before if before is not None else 2**62
     return _those_that_fit(connection, expression, (number for number in few if least <= number < top))
 
 
-def _few_unread(connection: sqlite3.Connection, party: Party) -> Iterator[int] | None:
+def _few_unread(connection: sqlite3.Connection, scope: _Scope) -> Iterator[int] | None:
     """Return the unread briefs, newest first, if there are few."""
-    whose = None if party.is_operator else party.mailboxes
+    whose = scope.whose
     counts, _ = entries.counts(connection, whose)
     if sum(counts.values()) > _MOST_UNREAD:
         return None
@@ -110,9 +144,12 @@ def _check_sender(connection: sqlite3.Connection, directory: Directory, sender: 
         raise UnknownName(f"No mail is from {shorten(sender, 40)!r}.", remedy=nearest(sender, names))
 
 
-def _within(party: Party, query: Query) -> str:
+def _within(scope: _Scope, query: Query) -> str:
     """Return the query for what a party may see, and for the sender that is asked for."""
-    if party.is_operator:
+    party = scope.party
+    if scope.within is not None:
+        seen = text_index.any_of([text_index.held_by(mailbox) for mailbox in scope.within])
+    elif party.is_operator:
         seen = text_index.any_of([text_index.EVERY])
     else:
         words = [text_index.held_by(mailbox) for mailbox in party.mailboxes]
@@ -144,9 +181,9 @@ def _in_steps(numbers: Iterator[int], first: int = 32) -> Iterator[list[int]]:
         step = min(2 * step, _LARGEST_STEP)
 
 
-def _look(connection: sqlite3.Connection, party: Party, query: Query, candidates: Iterator[int], limit: int) -> _Found:
+def _look(connection: sqlite3.Connection, scope: _Scope, query: Query, candidates: Iterator[int], limit: int) -> _Found:
     """Look at candidates until one more than `limit` fits, or enough were looked at."""
-    conditions, values = _conditions(party, query)
+    conditions, values = _conditions(scope, query)
     numbers: list[int] = []
     looked_at = 0
     last: int | None = None
@@ -166,29 +203,32 @@ def _look(connection: sqlite3.Connection, party: Party, query: Query, candidates
     return _Found(numbers[: limit + 1], looked_at, last)
 
 
-def _conditions(party: Party, query: Query) -> tuple[list[str], list[int | str]]:
+def _conditions(scope: _Scope, query: Query) -> tuple[list[str], list[int | str]]:
     """Return what of a query the full text does not know, as SQL conditions on a brief, and their values."""
-    whose = _whose(party)
-    named = "" if whose is None else f" AND {{}} IN ({', '.join('?' * len(whose))})"
-    held = f"SELECT 1 FROM entries e WHERE e.brief = b.number{named.format('e.mailbox')}"
-    marked = f"SELECT 1 FROM stars s WHERE s.brief = b.number{named.format('s.name')}"
-    tests: list[tuple[bool | None, list[str]]] = [
-        (query.unread, [f"EXISTS ({held} AND e.read_at IS NULL)"]),
-        (query.starred, [f"EXISTS ({marked})"]),
-        (query.archived, [f"EXISTS ({held})", f"NOT EXISTS ({held} AND e.archived_at IS NULL)"]),
+    whose, starrers = scope.whose, scope.starrers
+    held = f"SELECT 1 FROM entries e WHERE e.brief = b.number{_among('e.mailbox', whose)}"
+    marked = f"SELECT 1 FROM stars s WHERE s.brief = b.number{_among('s.name', starrers)}"
+    tests: list[tuple[bool | None, tuple[str, ...] | None, list[str]]] = [
+        (query.unread, whose, [f"EXISTS ({held} AND e.read_at IS NULL)"]),
+        (query.starred, starrers, [f"EXISTS ({marked})"]),
+        (query.archived, whose, [f"EXISTS ({held})", f"NOT EXISTS ({held} AND e.archived_at IS NULL)"]),
     ]
     conditions: list[str] = []
     values: list[int | str] = []
-    for wanted, parts in tests:
+    for wanted, names, parts in tests:
         if wanted is not None:
             test = " AND ".join(parts)
             conditions.append(test if wanted else f"NOT ({test})")
-            values += (whose or ()) * len(parts)
+            values += (names or ()) * len(parts)
     for day, compare in ((query.after, ">="), (query.before, "<")):
         if day is not None:
             conditions.append(f"b.at {compare} ?")
             values.append(_start(day))
     return conditions, values
+
+
+def _among(column: str, names: tuple[str, ...] | None) -> str:
+    return "" if names is None else f" AND {column} IN ({', '.join('?' * len(names))})"
 
 
 def _start(day: str) -> int:
@@ -198,10 +238,6 @@ def _start(day: str) -> int:
         return int(datetime(start.year, start.month, start.day).astimezone().timestamp() * 1000)
     except (OverflowError, ValueError):  # the first and the last days that there are
         return int((start - date(1970, 1, 1)) / timedelta(milliseconds=1))
-
-
-def _whose(party: Party) -> tuple[str, ...] | None:
-    return None if party.is_operator else party.own_names
 
 
 def excerpt(body: str, words: list[str]) -> str:

@@ -258,5 +258,6 @@ def with_presence(
         update: dict[str, object] = {"live": live, "away_since": away_since}
         if state.state is DeliveryState.QUEUED and state.node in peers:
             update["reason"] = peers[state.node].error
+            update["retry_at"] = peers[state.node].retry_at
         shown.append(state.model_copy(update=update))
     return shown

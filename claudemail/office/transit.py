@@ -128,31 +128,26 @@ class Transit:
         have = inbound.have(connection, origin.node, batch.epoch)
         if batch.parcels[0].seq > have + 1:
             return Setback(error=LaneError.GAP, have=have)
+        known = inbound.known(connection, origin.node, [parcel.id for parcel in batch.parcels])
+        if any(parcel.seq <= have and parcel.id not in known for parcel in batch.parcels):
+            return Setback(error=LaneError.CONFLICT, have=have)
         directory = self._desk.directory_in(connection, peers)
         now = self._desk.wall()
-        refused: list[Refusal] = []
+        new: dict[str, inbound.Known] = {}
         brought = 0
         for item in examined:
-            parcel = item.parcel
-            before = inbound.known(connection, parcel.id, origin.node)
-            if before is None and parcel.seq <= have:
-                return Setback(error=LaneError.CONFLICT, have=have)
-            if before is None:
-                brought += len(item.canonical) + sum(len(one.canonical) for one in item.changes)
-                refusal = item.refusal or self._put(connection, origin, item, directory, now)
-                code, reason = (refusal.code, refusal.reason) if refusal else (None, None)
-                inbound.note(connection, parcel.id, origin.node, now, refused=code, reason=reason)
-            elif before.refused is not None:
-                refusal = Refusal(seq=parcel.seq, code=before.refused, reason=before.reason or "")
-            else:
-                refusal = None
-            if refusal is not None:
-                refused.append(refusal)
+            if item.parcel.id in known:
+                continue
+            brought += len(item.canonical) + sum(len(one.canonical) for one in item.changes)
+            refusal = item.refusal or self._put(connection, origin, item, directory, now)
+            became = inbound.Known(refusal.code, refusal.reason) if refusal else inbound.Known(None, None)
+            known[item.parcel.id] = new[item.parcel.id] = became
+        inbound.note(connection, origin.node, new, now)
         if brought:
             self._count(connection, origin.node, brought, now)
         last = max(have, batch.parcels[-1].seq)
         inbound.advance(connection, origin.node, batch.epoch, last, now)
-        return Answer(have=last, refused=refused)
+        return Answer(have=last, refused=_refused(batch, known))
 
     def _count(self, connection: sqlite3.Connection, node: str, brought: int, now: int) -> None:
         """Count what a peer brings; raise QuotaReached, and so take nothing, if that is more than it may."""
@@ -422,6 +417,14 @@ def _signatures(parcel: Parcel) -> int:
     """Return about how many signatures there are in a parcel."""
     changes = parcel.body.get("changes")
     return len(changes) if isinstance(changes, list) else 1
+
+
+def _refused(batch: Batch, known: Mapping[str, inbound.Known]) -> list[Refusal]:
+    """Return which parcels of a batch are refused, now or since they came before."""
+    outcomes = ((parcel.seq, known[parcel.id]) for parcel in batch.parcels)
+    return [
+        Refusal(seq=seq, code=one.refused, reason=one.reason or "") for seq, one in outcomes if one.refused is not None
+    ]
 
 
 def _refuse(parcel: Parcel, code: str, reason: str) -> Refusal:

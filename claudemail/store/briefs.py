@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from claudemail.config import OPERATOR
@@ -90,6 +90,51 @@ def sent_by(connection: sqlite3.Connection, node: str, name: str, before: int | 
         "SELECT number, accepted_at, thread FROM briefs WHERE node = ? AND sender = ? AND number < ? ORDER BY number DESC",
         (node, name, before if before is not None else 2**62),
     )
+
+
+def senders(connection: sqlite3.Connection, node: str) -> list[str]:
+    """Return the names of all who ever sent from a node: each is a look-up, however much they sent."""
+    names: list[str] = []
+    last = ""
+    while True:
+        row = connection.execute(
+            "SELECT sender FROM briefs WHERE node = ? AND sender > ? ORDER BY sender LIMIT 1", (node, last)
+        ).fetchone()
+        if row is None:
+            return names
+        last = row["sender"]
+        names.append(last)
+
+
+def sent_page(
+    connection: sqlite3.Connection,
+    node: str,
+    names: Sequence[str] | None,
+    *,
+    limit: int,
+    before: int | None = None,
+    after: int | None = None,
+) -> list[int]:
+    """Return the numbers of up to `limit` briefs that these names (None: anyone) sent from a node, newest first.
+
+    Args:
+        connection: a database connection.
+        node: the node.
+        names: whose briefs, as they are spelt there.
+        limit: the most numbers.
+        before: only numbers below this.
+        after: only numbers above this, those next to it; the other edge is not looked at then.
+    """
+    beyond, order = ("<", "DESC") if after is None else (">", "ASC")
+    edge = after if after is not None else before if before is not None else 2**62
+    numbers: list[int] = []
+    for name in senders(connection, node) if names is None else names:
+        rows = connection.execute(
+            f"SELECT number FROM briefs WHERE node = ? AND sender = ? AND number {beyond} ? ORDER BY number {order} LIMIT ?",
+            (node, name, edge, limit),
+        )
+        numbers += [row["number"] for row in rows]
+    return sorted(sorted(numbers, reverse=after is None)[:limit], reverse=True)
 
 
 def number_from(connection: sqlite3.Connection, at: int, *, latest: bool) -> int:

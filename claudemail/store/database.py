@@ -74,7 +74,7 @@ class Schema:
 
 _STORED = "SELECT coalesce(sum(seq), 0) FROM sqlite_sequence"
 """How many briefs, actions and changes of actions there ever were."""
-MAIL = Schema("0001.sql", "0002.sql", "0003.sql", functions=text_index.FUNCTIONS, progress=_STORED)
+MAIL = Schema("0001.sql", "0002.sql", "0003.sql", "0004.sql", functions=text_index.FUNCTIONS, progress=_STORED)
 REGISTRY = Schema("registry_0001.sql", "registry_0002.sql")
 
 

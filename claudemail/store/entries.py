@@ -24,7 +24,7 @@ _CURRENT_WALKS = [(_CURRENT, "e.archived_at IS NULL")]
 def deliver(
     connection: sqlite3.Connection, number: int, brief: Brief, mailboxes: Sequence[str], *, known: bool
 ) -> None:
-    """Put a brief into mailboxes and, with them, into the full text. Where it was before, it stays as it is.
+    """Put a brief into mailboxes. Where it was before, it stays as it is; the full text learns of mailboxes it did not know.
 
     Args:
         connection: a database connection in a write transaction.
@@ -44,8 +44,6 @@ def deliver(
     )
     if known:
         text_index.restore(connection, number)
-    else:
-        text_index.add(connection, number, brief, mailboxes)
 
 
 def mark_read(connection: sqlite3.Connection, mailboxes: Sequence[str], number: int, by: str, now: int) -> list[str]:
@@ -54,6 +52,19 @@ def mark_read(connection: sqlite3.Connection, mailboxes: Sequence[str], number: 
         f"UPDATE entries SET read_at = ?, read_by = ? WHERE brief = ? AND read_at IS NULL AND mailbox IN ({_marks(mailboxes)})"
         " RETURNING mailbox",
         (now, by, number, *mailboxes),
+    )
+    return [row["mailbox"] for row in rows]
+
+
+def mark_unread(connection: sqlite3.Connection, mailboxes: Sequence[str], number: int) -> list[str]:
+    """Mark a brief unread in these mailboxes, and take it out of their archives; return those in which it was read.
+
+    Whoever has them knows of it: nobody is told again that it is new.
+    """
+    rows = connection.execute(
+        "UPDATE entries SET notified_at = coalesce(notified_at, read_at), read_at = NULL, read_by = NULL, archived_at = NULL"
+        f" WHERE brief = ? AND read_at IS NOT NULL AND mailbox IN ({_marks(mailboxes)}) RETURNING mailbox",
+        (number, *mailboxes),
     )
     return [row["mailbox"] for row in rows]
 
@@ -182,8 +193,12 @@ def page(
     unread: bool,
     limit: int,
     before: int | None = None,
+    after: int | None = None,
+    viewer: str | None = None,
 ) -> list[InboxRow]:
     """Return up to `limit` rows of these mailboxes (None: all of the node) that are not archived, newest first.
+
+    With `after`, they are those next above it.
 
     Args:
         connection: a database connection.
@@ -191,8 +206,12 @@ def page(
         unread: only what is unread in one of them.
         limit: the most rows.
         before: only numbers below this.
+        after: only numbers above this; the other edge is not looked at then.
+        viewer: whose stars are seen beside those of the mailboxes.
     """
     names = mailboxes_of(connection) if mailboxes is None else mailboxes
+    beyond, order = ("<", "DESC") if after is None else (">", "ASC")
+    edge = after if after is not None else before if before is not None else 2**62
     # One indexed walk per mailbox (and priority), merged: a single query over several would sort all of them first.
     walks = []
     for mailbox in names:
@@ -200,12 +219,14 @@ def page(
             walks.append(
                 connection.execute(
                     f"SELECT {ROW_COLUMNS}, e.mailbox, e.read_at, e.archived_at FROM entries e {index}"
-                    f" JOIN briefs b ON b.number = e.brief WHERE e.mailbox = ? AND e.brief < ? AND {condition}"
-                    " ORDER BY e.brief DESC LIMIT ?",
-                    (mailbox, before if before is not None else 2**62, limit),
+                    f" JOIN briefs b ON b.number = e.brief WHERE e.mailbox = ? AND e.brief {beyond} ? AND {condition}"
+                    f" ORDER BY e.brief {order} LIMIT ?",
+                    (mailbox, edge, limit),
                 )
             )
-    return _merged(connection, walks, limit, mailboxes, oldest_first=False)
+    seen = mailboxes if mailboxes is None or viewer is None else (*mailboxes, viewer)
+    rows = _merged(connection, walks, limit, seen, oldest_first=after is not None)
+    return rows if after is None else rows[::-1]
 
 
 def oldest_unread_of(connection: sqlite3.Connection, priority: Priority, limit: int) -> list[InboxRow]:
@@ -251,8 +272,16 @@ def most_pressing(connection: sqlite3.Connection, mailboxes: Sequence[str], limi
     return rows
 
 
-def rows_of(connection: sqlite3.Connection, numbers: Sequence[int], mailboxes: Sequence[str] | None) -> list[InboxRow]:
-    """Return briefs as lines of an inbox, with what they are in these mailboxes (None: all), in the order of their numbers."""
+def rows_of(
+    connection: sqlite3.Connection,
+    numbers: Sequence[int],
+    mailboxes: Sequence[str] | None,
+    viewer: str | None = None,
+) -> list[InboxRow]:
+    """Return briefs as lines of an inbox, with what they are in these mailboxes (None: all), in the order of their numbers.
+
+    The stars are those of the mailboxes, and of the viewer's.
+    """
     held: dict[int, list[sqlite3.Row]] = {}
     whose = "" if mailboxes is None else f" AND mailbox IN ({_marks(mailboxes)})"
     for row in connection.execute(
@@ -261,7 +290,8 @@ def rows_of(connection: sqlite3.Connection, numbers: Sequence[int], mailboxes: S
         (*numbers, *(mailboxes or ())),
     ):
         held.setdefault(row["brief"], []).append(row)
-    marked = stars.starred(connection, numbers, mailboxes)
+    seen = mailboxes if mailboxes is None or viewer is None else (*mailboxes, viewer)
+    marked = stars.starred(connection, numbers, seen)
     rows = connection.execute(
         f"SELECT {ROW_COLUMNS} FROM briefs b WHERE b.number IN ({_marks(numbers)}) ORDER BY b.number", tuple(numbers)
     ).fetchall()
@@ -272,14 +302,14 @@ def _merged(
     connection: sqlite3.Connection,
     walks: Sequence[Iterable[sqlite3.Row]],
     limit: int,
-    mailboxes: Sequence[str] | None,
+    starrers: Sequence[str] | None,
     *,
     oldest_first: bool,
 ) -> list[InboxRow]:
-    """Merge rows that are each in order of number into lines of an inbox, one a brief."""
+    """Merge rows that are each in order of number into lines of an inbox, one a brief, with these names' stars."""
     merged = heapq.merge(*walks, key=lambda row: row["number"], reverse=not oldest_first)
     groups = [list(same) for _, same in islice(groupby(merged, key=lambda row: row["number"]), limit)]
-    marked = stars.starred(connection, [group[0]["number"] for group in groups], mailboxes)
+    marked = stars.starred(connection, [group[0]["number"] for group in groups], starrers)
     return [_line(group[0], group, starred=group[0]["number"] in marked) for group in groups]
 
 

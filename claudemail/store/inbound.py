@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _DAY_MS = 86_400_000
@@ -48,25 +49,18 @@ def brought_today(connection: sqlite3.Connection, origin: str, size: int, now: i
     return total
 
 
-def known(connection: sqlite3.Connection, id: str, origin: str) -> Known | None:
-    """Return what became of a parcel that came before, or None."""
-    row = connection.execute(
-        "SELECT refused, reason FROM received WHERE id = ? AND origin = ?", (id, origin)
-    ).fetchone()
-    return None if row is None else Known(row["refused"], row["reason"])
+def known(connection: sqlite3.Connection, origin: str, ids: Sequence[str]) -> dict[str, Known]:
+    """Return what became of those of a peer's parcels that came before."""
+    rows = connection.execute(
+        f"SELECT id, refused, reason FROM received WHERE origin = ? AND id IN ({', '.join('?' * len(ids))})",
+        (origin, *ids),
+    )
+    return {row["id"]: Known(row["refused"], row["reason"]) for row in rows}
 
 
-def note(
-    connection: sqlite3.Connection,
-    id: str,
-    origin: str,
-    now: int,
-    *,
-    refused: str | None = None,
-    reason: str | None = None,
-) -> None:
-    """Remember a parcel, and if it was refused, why."""
-    connection.execute(
+def note(connection: sqlite3.Connection, origin: str, new: Mapping[str, Known], now: int) -> None:
+    """Remember parcels by their ids."""
+    connection.executemany(
         "INSERT INTO received (id, origin, at, refused, reason) VALUES (?, ?, ?, ?, ?)",
-        (id, origin, now, refused, reason),
+        [(id, origin, now, one.refused, one.reason) for id, one in new.items()],
     )

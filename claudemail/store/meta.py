@@ -57,4 +57,4 @@ def set_owner(connection: sqlite3.Connection, old: str | None, new: str) -> None
         " WHERE sender LIKE '% (' || ?1 || ')'",
         (old, new),
     )
-    text_index.refill(connection)
+    text_index.empty(connection)

@@ -15,6 +15,6 @@ def rename(connection: sqlite3.Connection, old: str, new: str, node: str) -> boo
         connection.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {column} = ?", (new, old))
     connection.execute("UPDATE OR IGNORE recipients SET name = ? WHERE name = ? AND node = ?", (new, old, node))
     connection.execute("UPDATE leases SET instance = ? WHERE instance = ?", (new, old))
-    text_index.refill(connection)
+    text_index.empty(connection)
     unmirrored.everything(connection)
     return True

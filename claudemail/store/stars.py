@@ -27,12 +27,18 @@ def starred(connection: sqlite3.Connection, numbers: Sequence[int], names: Seque
     return {row["brief"] for row in rows}
 
 
-def of(connection: sqlite3.Connection, names: Sequence[str] | None, before: int | None = None) -> Iterator[int]:
-    """Return the briefs that these names (None: anyone) have starred, newest first, each once."""
+def of(
+    connection: sqlite3.Connection,
+    names: Sequence[str] | None,
+    before: int | None = None,
+    after: int | None = None,
+) -> Iterator[int]:
+    """Return the briefs that these names (None: anyone) have starred, each once: newest first, or oldest first with `after`."""
     whose = "" if names is None else f" AND name IN ({', '.join('?' * len(names))})"
+    beyond, order = ("<", "DESC") if after is None else (">", "ASC")
+    edge = after if after is not None else before if before is not None else 2**62
     rows = connection.execute(
-        f"SELECT DISTINCT brief FROM stars WHERE brief < ?{whose} ORDER BY brief DESC",
-        (before if before is not None else 2**62, *(names or ())),
+        f"SELECT DISTINCT brief FROM stars WHERE brief {beyond} ?{whose} ORDER BY brief {order}", (edge, *(names or ()))
     )
     return (row["brief"] for row in rows)
 

@@ -1,4 +1,7 @@
-"""The full text of briefs: title, body, sender, and in coded words whose each one is."""
+"""The full text of briefs: title, body, sender, and in coded words whose each one is.
+
+Briefs come into it after they are accepted, in the order of their numbers; whoever searches takes in what is due first.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from claudemail.model.brief import Brief
 from claudemail.model.query import Term
 from claudemail.text import scrub
 
@@ -40,6 +42,9 @@ _ACTION_TEXTS = (
     " WHERE number = ? AND (text IS NOT NULL OR note IS NOT NULL)"
 )
 _FILL = f"INSERT INTO briefs_text (rowid, title, body, sender, who) {_TEXTS}"
+_MOST_AT_ONCE = 100
+_MOST_CHARS_AT_ONCE = 256 * 1024
+"""How much is taken in at once: other writers wait for it."""
 
 
 def searchable(text: str | None) -> str:
@@ -90,39 +95,57 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., str]]] = {"searchable": (1, search
 """What the SQL that fills the index calls, with the number of its arguments."""
 
 
-def add(connection: sqlite3.Connection, number: int, brief: Brief, mailboxes: Iterable[str]) -> None:
-    """Take a brief in, with the mailboxes of this node that hold it."""
-    sender = brief.sender
-    connection.execute(
-        "INSERT INTO briefs_text (rowid, title, body, sender, who) VALUES (?, ?, ?, ?, ?)",
-        (
-            number,
-            searchable(brief.title),
-            searchable(brief.body),
-            f"{sender.name} {sender.node}",
-            who(sender.name, sender.instance, sender.node, ",".join(mailboxes)),
-        ),
-    )
+def _place(connection: sqlite3.Connection) -> int:
+    """Return the number up to which all briefs are in."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'indexed'").fetchone()
+    return 0 if row is None else int(row["value"])
+
+
+def due(connection: sqlite3.Connection) -> int | None:
+    """Return the number of the last brief if it is still to be taken in, or None: all are in."""
+    place = _place(connection)
+    (last,) = connection.execute("SELECT max(number) FROM briefs WHERE number > ?", (place,)).fetchone()
+    return None if last is None else int(last)
+
+
+def take_in_some(connection: sqlite3.Connection) -> int:
+    """Take in some of the briefs that are still to be, the oldest first; return the number up to which all are in."""
+    place = last = _place(connection)
+    size = 0
+    for row in connection.execute(
+        "SELECT number, length(canonical) AS size FROM briefs WHERE number > ? ORDER BY number LIMIT ?",
+        (place, _MOST_AT_ONCE),
+    ):
+        size += row["size"]
+        if last > place and size > _MOST_CHARS_AT_ONCE:
+            break
+        last = row["number"]
+    # In one statement: before each one SQLite writes out what the index has got so far, which costs more than to get it.
+    connection.execute(f"{_FILL} WHERE b.number > ? AND b.number <= ?", (place, last))
+    connection.execute("INSERT INTO meta VALUES ('indexed', ?1) ON CONFLICT DO UPDATE SET value = ?1", (str(last),))
+    return last
 
 
 def remove(connection: sqlite3.Connection, number: int) -> None:
-    """Take a brief out as it was taken in, before its mailboxes change."""
-    connection.execute(
-        "INSERT INTO briefs_text (briefs_text, rowid, title, body, sender, who)"
-        f" SELECT 'delete', * FROM ({_TEXTS} WHERE b.number = ?)",
-        (number,),
-    )
+    """Take a brief out as it was taken in, before its mailboxes change; one that is still to be taken in stays out."""
+    if number <= _place(connection):
+        connection.execute(
+            "INSERT INTO briefs_text (briefs_text, rowid, title, body, sender, who)"
+            f" SELECT 'delete', * FROM ({_TEXTS} WHERE b.number = ?)",
+            (number,),
+        )
 
 
 def restore(connection: sqlite3.Connection, number: int) -> None:
     """Take a brief that was taken out in again, with the mailboxes that hold it now."""
-    connection.execute(f"{_FILL} WHERE b.number = ?", (number,))
+    if number <= _place(connection):
+        connection.execute(f"{_FILL} WHERE b.number = ?", (number,))
 
 
-def refill(connection: sqlite3.Connection) -> None:
-    """Make the whole index anew."""
+def empty(connection: sqlite3.Connection) -> None:
+    """Take everything out; all of it is to be taken in anew."""
     connection.execute("INSERT INTO briefs_text (briefs_text) VALUES ('delete-all')")
-    connection.execute(_FILL)
+    connection.execute("DELETE FROM meta WHERE key = 'indexed'")
 
 
 def matches(connection: sqlite3.Connection, query: str, *, least: int = 0, before: int | None = None) -> Iterator[int]:

@@ -73,26 +73,16 @@ class Writer:
 
     def chunk(self, connection: sqlite3.Connection, first: int, last: int) -> None:
         """Put the briefs with these numbers into the database."""
-        briefs, entries, texts, sent = [], [], [], []
+        briefs, entries, sent = [], [], []
         for number in range(first, last):
-            row, mailbox, body = self._brief(number)
+            row, mailbox = self._brief(number)
             briefs.append(row)
-            sender, instance, node, title = row[7], row[8], row[9], row[10]
             if mailbox in HERE:
                 unread = number > self._count - UNREAD
                 archived = None if number > self._count // 2 else row[5] + 2
                 entries.append((mailbox, number, row[11], None if unread else row[5] + 1, archived))
             else:
                 sent.append((number, mailbox, "server2", row[6], row[6], row[6] + 5))
-            texts.append(
-                (
-                    number,
-                    title,
-                    body,
-                    f"{sender} {node}",
-                    text_index.who(sender, instance, node, mailbox if mailbox in HERE else ""),
-                )
-            )
         connection.executemany(f"INSERT INTO briefs VALUES ({', '.join('?' * 16)})", briefs)
         connection.executemany(
             "INSERT INTO entries (mailbox, brief, priority, read_at, archived_at) VALUES (?, ?, ?, ?, ?)", entries
@@ -101,15 +91,14 @@ class Writer:
             "INSERT INTO recipients (brief, name, node, queued_at, delivered_at, read_at) VALUES (?, ?, ?, ?, ?, ?)",
             sent,
         )
-        connection.executemany(
-            "INSERT INTO briefs_text (rowid, title, body, sender, who) VALUES (?, ?, ?, ?, ?)", texts
-        )
+        while text_index.due(connection) is not None:
+            text_index.take_in_some(connection)
         connection.execute("DELETE FROM unmirrored")
         for number in range(first, last):
             if number % _ACTION_EVERY == 0:
                 self._action(connection, number, briefs[number - first][1])
 
-    def _brief(self, number: int) -> tuple[tuple[Any, ...], str, str]:
+    def _brief(self, number: int) -> tuple[tuple[Any, ...], str]:
         dice = self._dice
         at = START + number * STEP_MS
         id = new_id(at)
@@ -130,7 +119,7 @@ class Writer:
             number, id, code_of(id), fields["ref"], self._thread, at, at + 50, sender, instance, node, title, priority,
             int(number % _ACTION_EVERY == 0), canonical(fields), "", 1,
         )  # fmt: skip
-        return row, mailbox, body
+        return row, mailbox
 
     def _action(self, connection: sqlite3.Connection, number: int, brief: str) -> None:
         at = START + number * STEP_MS

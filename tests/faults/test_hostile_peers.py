@@ -256,7 +256,7 @@ def _draft(title: str) -> Any:
     return Draft(to=["charlie"], title=title)
 
 
-def garbage(dice: random.Random, gate: Gate) -> tuple[str, bytes, dict[str, str]]:
+def garbage(dice: random.Random) -> tuple[str, bytes, dict[str, str]]:
     """Return a request that is worth nothing: a path, a body, and headers."""
     body = dice.randbytes(dice.choice((0, 10, 1_000, 20_000)))
     path = dice.choice(
@@ -283,7 +283,7 @@ async def _garbage(gate: Gate, count: int, seed: int) -> None:
         dice = random.Random(seed * 1000 + number)
         async with httpx.AsyncClient(base_url=gate.node.url, trust_env=False, timeout=30) as http:
             for _ in range(count // 16):
-                path, body, headers = garbage(dice, gate)
+                path, body, headers = garbage(dice)
                 encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
                 with contextlib.suppress(httpx.TransportError):
                     answer = await http.post(path, content=body, headers=encoded)

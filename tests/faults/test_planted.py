@@ -26,11 +26,12 @@ AS_IF_NEW = """\
 NO_DEDUPLICATION: Edits = {
     "store/inbound.py": [("INSERT INTO received", "INSERT OR REPLACE INTO received")],
     "office/transit.py": [
-        ("before = inbound.known(connection, parcel.id, origin.node)", "before = None"),
-        ("if before is None and parcel.seq <= have:", "if False:"),
+        ("known = inbound.known(connection, origin.node, [parcel.id for parcel in batch.parcels])",
+         "known: dict[str, inbound.Known] = {}"),
+        ("if any(parcel.seq <= have and parcel.id not in known for parcel in batch.parcels):", "if False:"),
         ("        if row is None:\n            number = briefs.insert(", AS_IF_NEW),
     ],
-}
+}  # fmt: skip
 LATER = """self._later = asyncio.create_task(self._desk.mail.write(
             lambda connection: self._commit(connection, origin, batch, examined, peers)))
         return Answer(have=batch.parcels[-1].seq)"""

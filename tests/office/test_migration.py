@@ -102,3 +102,23 @@ async def test_mail_of_the_first_version_is_there_with_its_actions(config: Confi
         assert len(list(Path(config.mailbox_dir).rglob("*.md"))) == 6
     async with await Office.open(config) as office:
         assert await views(office) == before
+
+
+async def test_what_the_third_version_took_in_is_not_taken_in_again(config: Config) -> None:
+    """Its full text had every brief from the start: each word is in it once, and mail that comes now follows."""
+    async with await Office.open(config) as office:
+        for title in ("One", "Two"):
+            await office.send(office.operator(), Draft(to=["alpha"], title=title, body="a migration"))
+        while await office.index_some():
+            pass
+    with closing(sqlite3.connect(config.db_path)) as connection:
+        connection.executescript("DELETE FROM meta WHERE key = 'indexed'; PRAGMA user_version = 3;")
+    async with await Office.open(config) as office:
+        assert not await office.index_some()
+        await office.send(office.operator(), Draft(to=["alpha"], title="Three", body="a migration"))
+        assert await office.index_some()
+        page = await office.search(office.operator(), Query(terms=parse_words("migration")))
+        assert [hit.row.title for hit in page.hits] == ["Three", "Two", "One"]
+    with closing(sqlite3.connect(config.db_path)) as connection:
+        connection.execute("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, briefs_text, 'row')")
+        assert connection.execute("SELECT cnt FROM temp.words WHERE term = 'migration'").fetchone() == (3,)

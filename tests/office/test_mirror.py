@@ -324,6 +324,7 @@ async def test_files_that_are_no_briefs_are_named_and_passed_over(office: Office
     assert sum("changes.jsonl" in line for line in made.skipped) == 1
     async with await Office.open(office.config) as rebuilt:
         assert [row.title for row in (await rebuilt.inbox(None)).rows] == ["whole"]
+        assert not await rebuilt.index_some()
 
 
 async def test_a_changed_file_is_taken_and_called_unverified(office: Office) -> None:

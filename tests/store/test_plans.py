@@ -74,6 +74,25 @@ def _receipt() -> Receipt:
             "SEARCH e USING INDEX entries_current (mailbox=? AND brief<?)",
         ),
         (
+            lambda c: entries.page(c, BOXES, unread=False, limit=20, after=1),
+            "SEARCH e USING INDEX entries_current (mailbox=? AND brief>?)",
+        ),
+        (lambda c: entries.mark_unread(c, BOXES, 1), "SEARCH entries USING PRIMARY KEY (mailbox=? AND brief=?)"),
+        (lambda c: stars.of(c, None, 9), "SEARCH stars USING COVERING INDEX stars_by_brief (brief<?)"),
+        (lambda c: stars.of(c, None, after=9), "SEARCH stars USING COVERING INDEX stars_by_brief (brief>?)"),
+        (
+            lambda c: briefs.senders(c, "server1"),
+            "SEARCH briefs USING COVERING INDEX briefs_by_sender (node=? AND sender>?)",
+        ),
+        (
+            lambda c: briefs.sent_page(c, "server1", None, limit=20),
+            "SEARCH briefs USING COVERING INDEX briefs_by_sender (node=? AND sender=? AND number<?)",
+        ),
+        (
+            lambda c: briefs.sent_page(c, "server1", ["alpha"], limit=20, after=0),
+            "SEARCH briefs USING COVERING INDEX briefs_by_sender (node=? AND sender=? AND number>?)",
+        ),
+        (
             lambda c: entries.page(c, BOXES, unread=True, limit=20),
             "SEARCH e USING INDEX entries_unread (mailbox=? AND priority=? AND brief<?)",
         ),
@@ -109,6 +128,8 @@ def _receipt() -> Receipt:
         (lambda c: list(briefs.sent_by(c, "server1", "alpha", None)),
          "SEARCH briefs USING INDEX briefs_by_sender (node=? AND sender=? AND number<?)"),
         (lambda c: briefs.number_from(c, 1, latest=True), "SEARCH briefs USING INTEGER PRIMARY KEY (rowid>?)"),
+        (text_index.due, "SEARCH briefs USING INTEGER PRIMARY KEY (rowid>?)"),
+        (text_index.take_in_some, "SEARCH b USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (lambda c: _listed(c, actions.Filter()),
          "SEARCH actions USING INDEX actions_pressing (status=?)"),
         (lambda c: _listed(c, actions.Filter(), "p/1/2026-12-01/7"),
@@ -144,7 +165,7 @@ def _receipt() -> Receipt:
         (lambda c: entries.mark_read(c, BOXES, 1, "alpha", 1), "SEARCH entries USING PRIMARY KEY (mailbox=? AND brief=?)"),
         (lambda c: entries.holders(c, 1), "SEARCH entries USING INDEX entries_by_brief (brief=?)"),
         (lambda c: inbound.have(c, "server2", "0" * 16), "SEARCH inbound USING PRIMARY KEY (origin=? AND epoch=?)"),
-        (lambda c: inbound.known(c, new_id(1), "server2"), "SEARCH received USING PRIMARY KEY (id=? AND origin=?)"),
+        (lambda c: inbound.known(c, "server2", [new_id(1)]), "SEARCH received USING PRIMARY KEY (id=? AND origin=?)"),
         (lambda c: recipients.receipt(c, "server2", _receipt()),
          "SEARCH recipients USING PRIMARY KEY (brief=? AND name=? AND node=?)"),
         (lambda c: recipients.states(c, 1), "SEARCH recipients USING PRIMARY KEY (brief=?)"),

@@ -54,11 +54,24 @@ def sent(title: str, body: str, sender: str = "alpha", instance: str | None = No
 
 
 def deliver(connection: sqlite3.Connection, brief: Brief, *mailboxes: str) -> int:
+    """Store a brief, put it into mailboxes and into the full text, and return its number."""
+    number = accept(connection, brief, *mailboxes)
+    index_all(connection)
+    return number
+
+
+def accept(connection: sqlite3.Connection, brief: Brief, *mailboxes: str) -> int:
     """Store a brief, put it into mailboxes, and return its number."""
     text = canonical(brief.fields())
     number = briefs.insert(connection, brief, text, "", verified=True, now=1)
     entries.deliver(connection, number, brief, mailboxes, known=False)
     return number
+
+
+def index_all(connection: sqlite3.Connection) -> None:
+    """Take all briefs into the full text that are still to be."""
+    while text_index.due(connection) is not None:
+        text_index.take_in_some(connection)
 
 
 def ask(connection: sqlite3.Connection, text: str) -> int:
@@ -357,8 +370,40 @@ class TestUpkeep:
                 entries.deliver(one, 1, brief, [earlier, mailbox], known=True)
             deliver(other, brief, *{mailbox.lower(): mailbox for mailbox in reversed(mailboxes)}.values())
             assert vocabulary(one) == vocabulary(other)
-            text_index.refill(one)
+            text_index.empty(one)
+            assert vocabulary(one) == set()
+            index_all(one)
             assert vocabulary(one) == vocabulary(other)
+
+    @given(st.lists(ALIKE, min_size=1, max_size=5), st.integers(0, 5))
+    @settings(max_examples=60, deadline=None)
+    def test_when_it_is_taken_in_does_not_matter(self, mailboxes: list[str], earlier: int) -> None:
+        """A brief that comes to further mailboxes before it is taken in, or after, is indexed the same."""
+        brief = sent("Title", "a body")
+        with closing(opened()) as one, closing(opened()) as other:
+            accept(one, brief, mailboxes[0])
+            for count in range(len(mailboxes)):
+                if count == earlier:
+                    index_all(one)
+                entries.deliver(one, 1, brief, [mailboxes[count]], known=True)
+            index_all(one)
+            deliver(other, brief, *{mailbox.lower(): mailbox for mailbox in reversed(mailboxes)}.values())
+            assert vocabulary(one) == vocabulary(other)
+            assert found(one, "body") == [1]
+
+    def test_a_part_at_a_time(self, connection: sqlite3.Connection) -> None:
+        """Many are taken in by and by, the oldest first; of large ones fewer at once, but one at least."""
+        for _ in range(150):
+            accept(connection, sent("t", "small"))
+        for _ in range(3):
+            accept(connection, sent("t", "x" * 150_000))
+        places = []
+        while text_index.due(connection) is not None:
+            assert text_index.due(connection) == 153
+            places.append(text_index.take_in_some(connection))
+            assert found(connection, "t") == list(range(places[-1], 0, -1))
+        assert places == [100, 151, 152, 153]
+        assert text_index.take_in_some(connection) == 153
 
     def test_out_and_in_again(self, connection: sqlite3.Connection) -> None:
         """What was taken out is not found, and what is in again is."""
@@ -379,6 +424,7 @@ class TestUpkeep:
         came = Brief.model_validate({**brief.fields(), "body": raw})
         briefs.insert(connection, came, text, "", verified=True, now=1)
         entries.deliver(connection, 1, came, ["alpha"], known=False)
+        index_all(connection)
         assert found(connection, "foobar") == [1]
         entries.deliver(connection, 1, came, ["bravo"], known=True)
         assert found(connection, "foobar") == [1]

@@ -18,6 +18,7 @@ import pytest
 from claudemail import config as configuration
 from claudemail import running
 from claudemail.config import Config
+from claudemail.office import Office
 from claudemail.testing import Fleet, Member, until
 
 Connect = Callable[..., Any]
@@ -87,8 +88,8 @@ def test_a_gateway_ends_when_its_mail_is_elsewhere(fleet: Fleet, gone: str) -> N
     member.gateway = None
 
 
-async def test_a_gateway_keeps_the_mailbox_files(fleet: Fleet, connect: Connect) -> None:
-    """Mail and what becomes of it is in the mailbox files soon, without anybody asking for it."""
+async def test_a_gateway_keeps_the_mailbox_files_and_the_full_text(fleet: Fleet, connect: Connect) -> None:
+    """Mail and what becomes of it is in the mailbox files soon, and can be searched, without anybody asking for it."""
     member = fleet["server1"]
     member.start()
     async with connect(member) as alpha:
@@ -101,6 +102,8 @@ async def test_a_gateway_keeps_the_mailbox_files(fleet: Fleet, connect: Connect)
 
         until(written, "the files are written")
         assert "title: In a file" in next((mailbox / "inbox" / "bravo").rglob(f"*-{ref}.md")).read_text()
+        async with await Office.open(member.config) as office:
+            assert not await office.index_some()
 
 
 @pytest.mark.parametrize("foreground", [False, True])

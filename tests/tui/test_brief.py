@@ -39,7 +39,8 @@ async def test_head_actions_delivery_and_thread(office: Office, console: Console
             "due 2026-12-01 · #db",
             "alpha@server1 ✓ delivered",
             "charlie@server2 → queued",
-            "□ Review it  alpha · !! urgent · due 2026-11-30",
+            "□ Review it",
+            "pending now · alpha · !! urgent · due 2026-11-30",
             "In this thread",
             f"· {first.ref}",
         ):

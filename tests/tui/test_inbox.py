@@ -248,10 +248,10 @@ async def test_a_hundred_thousand(
 
 async def test_columns_go_with_the_width(office: Office, console: Console, send: Send) -> None:
     """A wide list says whose mail it is and names the priority; a narrow one keeps sender, title, sign and age."""
-    await send("alpha", "bravo", "A title", priority="urgent", action=["do it"], actions=["do it"])
+    ref = (await send("alpha", "bravo", "A title", priority="urgent", action=["do it"], actions=["do it"])).ref
     async with console(office, (99, 20)) as seen:
         [line] = [line for line in seen.lines() if "A title" in line]
-        assert line.split() == ["▌", "●", "alpha", "A", "title", "bravo", "□1", "!!", "urgent", "now"]
+        assert line.split() == ["▌", "●", "alpha", "A", "title", "bravo", "□1", "!!", "urgent", ref, "now"]
         await seen.resize(*SMALL)
         [line] = [line for line in seen.lines() if "A title" in line]
         assert line.split() == ["▌", "●", "alpha", "A", "title", "!!", "now"]
@@ -275,7 +275,7 @@ async def test_quit_while_mail_arrives(office: Office, console: Console, send: S
 
 async def test_help_is_made_from_the_bindings(office: Office, console: Console) -> None:
     """The help screen lists every key with what it does, also where a keymap has moved it, and closes again."""
-    async with console(office, (80, 40)) as seen:
+    async with console(office, (80, 80)) as seen:
         seen.app.set_keymap({"move.down": "n"})
         await seen.press("question_mark")
         text = seen.text()

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from claudemail.office import Office
-from claudemail.tui.inbox_window import MOST, PAGE, InboxWindow
+from claudemail.tui.inbox_window import MOST, PAGE, InboxWindow, Source
+from claudemail.tui.scopes import Scope, page
 from tests.tui.conftest import Send
 
 Many = Callable[[int], Awaitable[None]]
+
+
+def office_page(office: Office) -> Source:
+    """Return where the rows of all of an office's mail come from."""
+    return partial(page, office, Scope())
 
 
 async def _all(office: Office) -> list[int]:
@@ -23,7 +30,7 @@ async def test_any_walk_sees_neighbours(office: Office, many: Many, send: Send, 
     """However the window is moved, and whatever arrives, its rows are neighbours in the inbox, and its ends are told right."""
     await many(count)
     dice = random.Random(count)
-    window = InboxWindow(office)
+    window = InboxWindow(office_page(office))
     moves = (window.refresh, window.to_older, window.to_newer, window.to_newest, window.to_oldest)
     for step in range(30):
         await dice.choice(moves)()
@@ -45,7 +52,7 @@ async def test_both_ends_can_be_walked_to(office: Office, many: Many) -> None:
     """Page by page the window comes to the oldest row and back to the newest."""
     await many(2_000)
     everything = await _all(office)
-    window = InboxWindow(office)
+    window = InboxWindow(office_page(office))
     await window.refresh()
     assert len(window.rows) == PAGE
     while window.older:
@@ -59,7 +66,7 @@ async def test_both_ends_can_be_walked_to(office: Office, many: Many) -> None:
 async def test_the_row_to_keep_stays(office: Office, many: Many, send: Send) -> None:
     """After a burst larger than the window the row that must stay is there, and newer ones are known to exist."""
     await send("alpha", "bravo", "kept")
-    window = InboxWindow(office)
+    window = InboxWindow(office_page(office))
     await window.refresh()
     kept = window.rows[0]
     from tests.tui.conftest import multiply
@@ -73,7 +80,7 @@ async def test_the_row_to_keep_stays(office: Office, many: Many, send: Send) -> 
 async def test_refreshing_does_not_make_it_longer(office: Office, many: Many) -> None:
     """Only the reader makes the window longer: refreshed many times, it has the rows it had."""
     await many(2_000)
-    window = InboxWindow(office)
+    window = InboxWindow(office_page(office))
     for _ in range(5):
         await window.refresh()
     assert len(window.rows) == PAGE

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
 from claudemail.model.brief import Priority
 from claudemail.model.receipt import DeliveryState
 from claudemail.model.views import BriefView
-from claudemail.text import scrub, scrub_line
+from claudemail.text import scrub_line
 from claudemail.tui import brief_words, glyphs
-from claudemail.tui.bindings import MOVE
 from claudemail.tui.columns import priority_words
-
-MARKDOWN_CHARS = 4_000
-MARKDOWN_LINES = 80
-"""A body within both is drawn as Markdown. Each block is a widget, and some hundred of them take 0.3 s to lay out."""
+from claudemail.tui.widgets.reading import Reading, body_widget
 
 _PARTS = ("title", "head", "delivery", "actions", "thread")
 _DELIVERY_STYLE = {
@@ -28,10 +23,8 @@ _DELIVERY_STYLE = {
 }
 
 
-class BriefPane(VerticalScroll, inherit_bindings=False):
+class BriefPane(Reading):
     """Shows one brief. It keeps its scroll while receipts and ages change."""
-
-    BINDINGS = MOVE
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -61,7 +54,7 @@ class BriefPane(VerticalScroll, inherit_bindings=False):
             with self.app.batch_update():
                 await self._body.remove_children()
                 if view is not None and view.brief.body and self._body.is_attached:
-                    await self._body.mount(_body(view.brief.body))
+                    await self._body.mount(body_widget(view.brief.body))
                 self.scroll_home(animate=False)
 
     def on_resize(self) -> None:
@@ -74,7 +67,7 @@ class BriefPane(VerticalScroll, inherit_bindings=False):
         self._draw("title", _title(view, width) if view else Content())
         self._draw("head", _head(view, now_ms) if view else Content())
         self._draw("delivery", _delivery(view, now_ms) if view else Content())
-        self._draw("actions", _actions(view, width) if view else Content())
+        self._draw("actions", _actions(view, now_ms, width) if view else Content())
         self._draw("thread", _thread(view, now_ms, width) if view else Content())
 
     def _draw(self, part: str, content: Content) -> None:
@@ -83,35 +76,12 @@ class BriefPane(VerticalScroll, inherit_bindings=False):
             self._parts[part].display = bool(content)
             self._parts[part].update(content)
 
-    def action_down(self) -> None:
-        """Scroll one line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_up(self) -> None:
-        """Scroll one line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_half_down(self) -> None:
-        """Scroll half a page down."""
-        self.scroll_relative(y=max(self.size.height // 2, 1), animate=False)
-
-    def action_half_up(self) -> None:
-        """Scroll half a page up."""
-        self.scroll_relative(y=-max(self.size.height // 2, 1), animate=False)
-
-    def action_first(self) -> None:
-        """Scroll to the head of the brief."""
-        self.scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        """Scroll to its end."""
-        self.scroll_end(animate=False)
-
 
 def _title(view: BriefView, width: int) -> Content:
     priority = view.brief.priority
     style = {Priority.URGENT: "bold $urgent", Priority.HIGH: "$high"}.get(priority, "$muted")
-    title = Content.styled(scrub_line(view.brief.title), "bold")
+    star = (f"{glyphs.STAR} ", "$unread") if view.starred else ("", "")
+    title = Content.assemble(star, (scrub_line(view.brief.title), "bold"))
     return _beside(title, Content.styled(priority_words(priority), style), width)
 
 
@@ -139,20 +109,20 @@ def _delivery(view: BriefView, now_ms: int) -> Content:
     return Content("\n").join(lines)
 
 
-def _actions(view: BriefView, width: int) -> Content:
+def _actions(view: BriefView, now_ms: int, width: int) -> Content:
     lines = []
-    for action in view.brief.actions:
-        text, about = brief_words.action_parts(action)
-        style = "$high" if brief_words.is_pressing(action.priority) else "$muted"
-        line = Content.assemble((f"{glyphs.ACTION} ", style), text)
-        lines.append(_beside(line, Content.styled(about, style), width, indent=2))
+    for action in brief_words.action_words(view, now_ms):
+        style = "$high" if action.pressing else "$muted"
+        line = Content.assemble((f"{action.glyph} ", style), (action.text, "$muted" if action.over else ""))
+        lines.append(_beside(line, Content.styled(action.about, style), width, indent=2))
     return Content("\n").join(lines)
 
 
 def _thread(view: BriefView, now_ms: int, width: int) -> Content:
     if not view.thread:
         return Content()
-    lines = [Content.styled("In this thread", "bold $muted")]
+    more = f", {view.thread_more} older left out" if view.thread_more else ""
+    lines = [Content.styled(f"In this thread{more}   i shows all of it", "bold $muted")]
     for row in view.thread:
         title, about = brief_words.thread_line(row, now_ms)
         lines.append(_beside(Content(title), Content.styled(about, "$muted"), width, indent=2))
@@ -165,11 +135,3 @@ def _beside(text: Content, aside: Content, width: int, indent: int = 0) -> Conte
         return text
     gap = "  " if text.cell_length + aside.cell_length + 2 <= width else "\n" + " " * indent
     return Content.assemble(text, gap, aside)
-
-
-def _body(body: str) -> Widget:
-    """Return a widget for a body: Markdown where it is small, else the text as it was written."""
-    text = scrub(body)
-    if len(text) <= MARKDOWN_CHARS and text.count("\n") <= MARKDOWN_LINES:
-        return Markdown(text, open_links=False)
-    return Static(Content(text.expandtabs(4)), markup=False)

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
 from claudemail.model.brief import Draft, Priority
 from claudemail.model.views import DraftView
-from claudemail.text import scrub, scrub_line
+from claudemail.text import scrub_line
 from claudemail.tui import glyphs
-from claudemail.tui.bindings import MOVE
-from claudemail.tui.brief_words import action_parts
 from claudemail.tui.columns import priority_words
-from claudemail.tui.widgets.brief_pane import MARKDOWN_CHARS, MARKDOWN_LINES
+from claudemail.tui.widgets.reading import Reading, body_widget
 
 
-class Preview(VerticalScroll, inherit_bindings=False):
+class Preview(Reading):
     """Shows a draft, the signature line and the actions that were found in it."""
-
-    BINDINGS = MOVE
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -42,32 +37,8 @@ class Preview(VerticalScroll, inherit_bindings=False):
         self._actions.display = bool(view.actions)
         await self._body.remove_children()
         if view.body:
-            await self._body.mount(_body(view.body))
+            await self._body.mount(body_widget(view.body))
         self.scroll_home(animate=False)
-
-    def action_down(self) -> None:
-        """Scroll one line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_up(self) -> None:
-        """Scroll one line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_half_down(self) -> None:
-        """Scroll half a page down."""
-        self.scroll_relative(y=max(self.size.height // 2, 1), animate=False)
-
-    def action_half_up(self) -> None:
-        """Scroll half a page up."""
-        self.scroll_relative(y=-max(self.size.height // 2, 1), animate=False)
-
-    def action_first(self) -> None:
-        """Scroll to the head."""
-        self.scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        """Scroll to the end."""
-        self.scroll_end(animate=False)
 
 
 def _head(draft: Draft, view: DraftView) -> Content:
@@ -85,13 +56,8 @@ def _head(draft: Draft, view: DraftView) -> Content:
 def _actions(view: DraftView) -> Content:
     lines = []
     for action in view.actions:
-        text, about = action_parts(action)
-        lines.append(Content.assemble((f"{glyphs.ACTION} ", "$high"), text, (f"  {about}" if about else "", "$muted")))
+        facts = [action.assignee or "", priority_words(action.priority), f"due {action.due}" if action.due else ""]
+        about = " · ".join(fact for fact in facts if fact)
+        words = (f"  {about}" if about else "", "$muted")
+        lines.append(Content.assemble((f"{glyphs.ACTION} ", "$high"), scrub_line(action.text), words))
     return Content("\n").join(lines)
-
-
-def _body(body: str) -> Widget:
-    text = scrub(body)
-    if len(text) <= MARKDOWN_CHARS and text.count("\n") <= MARKDOWN_LINES:
-        return Markdown(text, open_links=False)
-    return Static(Content(text.expandtabs(4)), markup=False)
