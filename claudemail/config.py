@@ -122,6 +122,29 @@ class Thresholds:
         """... and no fewer than this."""
 
 
+class ConsoleSettings:
+    """How this node's console looks and behaves. Each may be set under `console` in the config."""
+
+    __slots__ = ("bell", "keymap", "send_delay_s", "theme")
+
+    def __init__(
+        self,
+        *,
+        theme: str | None = None,
+        keymap: Mapping[str, str] | None = None,
+        bell: bool = True,
+        send_delay_s: float = 5,
+    ) -> None:
+        self.theme = theme
+        """The name of a theme; None: the one that was used last."""
+        self.keymap = dict(keymap or {})
+        """Other keys for bindings, by the binding's id; several with commas."""
+        self.bell = bell
+        """Whether the terminal's bell tells of urgent mail while nobody looks."""
+        self.send_delay_s = send_delay_s
+        """How long a brief can be taken back after it was sent; 0: it goes at once."""
+
+
 class Config:
     """A whole, valid configuration, seen from one node."""
 
@@ -143,6 +166,7 @@ class Config:
         tls_cert: str | None = None,
         tls_key: str | None = None,
         checkup: Thresholds | None = None,
+        console: ConsoleSettings | None = None,
         metrics_port: int | None = None,
         wake: str = "all",
         hook_titles: bool = False,
@@ -170,6 +194,7 @@ class Config:
         """The files of the certificate and the key that this node serves TLS with; None: it does not."""
         self.tls_key = tls_key
         self.checkup = checkup or Thresholds()
+        self.console = console or ConsoleSettings()
         self.metrics_port = metrics_port
         """The port of 127.0.0.1 at which metrics are served as well; None: at the gateway's socket only."""
         self.wake = wake

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 
-from claudemail.config import DEFAULT_PORT, PATH_KEYS, RESERVED, Instance, Node, Thresholds
+from claudemail.config import DEFAULT_PORT, PATH_KEYS, RESERVED, ConsoleSettings, Instance, Node, Thresholds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 KEYS = (
     "node_id", "nodes", "instances", "signatures", "mailbox_dir", "db_path", "registry_db_path", "ping_dir",
-    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup", "metrics_port",
-    "wake", "hook_titles", "tls_cert", "tls_key",
+    "poll_interval_ms", "heartbeat_interval_ms", "allow_unsigned", "peer_quota_mb", "checkup", "console",
+    "metrics_port", "wake", "hook_titles", "tls_cert", "tls_key",
 )  # fmt: skip
 NODE_KEYS = (
     "id", "ip", "gateway_port", "public_key", "previous_keys", "bind", "names", "pull", "accept_from", "tls_cert",
@@ -28,6 +28,7 @@ _LONGEST_LABEL = 63
 _MAX_THRESHOLD = 1_000_000
 _MAX_QUOTA_MB = 1_000_000
 _MAX_CERTIFICATE = 20_000
+_MAX_SEND_DELAY_S = 60
 MOST_PREVIOUS_KEYS = 16
 WAKE = ("urgent", "high", "all", "never")
 
@@ -48,13 +49,15 @@ class Checker:
         values: dict[str, Any] = {}
         values["nodes"] = nodes = self._nodes(data.get("nodes"))
         values["instances"] = self._instances(data.get("instances", []), nodes)
-        if "signatures" in data:
-            values["signatures"] = self._signatures(data["signatures"])
+        for key, read in (
+            ("signatures", self._signatures),
+            ("peer_quota_mb", self._quota),
+            ("checkup", self._thresholds),
+            ("console", self._console),
+        ):
+            if key in data:
+                values[key] = read(data[key])
         values |= self._simple(data)
-        if "peer_quota_mb" in data:
-            values["peer_quota_mb"] = self._quota(data["peer_quota_mb"])
-        if "checkup" in data:
-            values["checkup"] = self._thresholds(data["checkup"])
         if "metrics_port" in data:
             values["metrics_port"] = self._metrics_port(data["metrics_port"], nodes)
         if "node_id" in data:
@@ -208,6 +211,24 @@ class Checker:
             self._expect(f"checkup.{key}", value, _is_whole(value, 1, _MAX_THRESHOLD), expected)
         return Thresholds(**given)
 
+    def _console(self, data: object) -> ConsoleSettings:
+        if not isinstance(data, dict):
+            self._wrong("console", data, 'an object such as {"theme": "claudemail-light"}')
+            return ConsoleSettings()
+        self._unknown_keys("console.", data, ConsoleSettings.__slots__)
+        fits = {
+            "theme": (_is_text, "the name of a theme"),
+            "keymap": (_is_keymap, 'an object of binding ids and keys such as {"mail.reply": "e"}'),
+            "bell": (lambda value: isinstance(value, bool), "true or false"),
+            "send_delay_s": (_is_delay, f"a number of seconds from 0 to {_MAX_SEND_DELAY_S}"),
+        }
+        given = {
+            key: data[key]
+            for key, (fitting, expected) in fits.items()
+            if key in data and self._expect(f"console.{key}", data[key], fitting(data[key]), expected)
+        }
+        return ConsoleSettings(**given)
+
     def _metrics_port(self, port: object, nodes: tuple[Node, ...]) -> object:
         if self._expect("metrics_port", port, _is_whole(port, 1, _MAX_PORT), f"a port from 1 to {_MAX_PORT}"):
             taken = any(node.port == port for node in nodes)
@@ -270,6 +291,14 @@ def _is_text(value: object) -> bool:
 
 def _is_whole(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_keymap(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_text(keys) for keys in value.values())
+
+
+def _is_delay(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_SEND_DELAY_S
 
 
 def is_host(value: object) -> bool:

@@ -24,6 +24,7 @@
     ├── QuotaReached           a peer has brought as much as it may for now
     ├── SettingsRefused        a settings file of Claude Code's cannot be changed
     ├── ServiceUnavailable     there is no service manager that could run it, or it refused
+    ├── WebMissing             what serves the console to browsers is not installed
     ├── PeerUnreachable        another node did not answer
     └── PeerRefused            another node answered no
 
@@ -220,6 +221,13 @@ class ServiceUnavailable(ClaudeMailError):
 
     code = "service"
     exit_code = 6
+
+
+class WebMissing(ClaudeMailError):
+    """What serves the console to browsers is not installed."""
+
+    code = "web_missing"
+    remedy = "Install it with `pip install 'claudemail[web]'`, and try again."
 
 
 class PeerUnreachable(ClaudeMailError):

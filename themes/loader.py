@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from importlib.resources import files
+from pathlib import Path
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from claudemail.errors import ConfigError
 
-DARK = "claudemail-dark"
-LIGHT = "claudemail-light"
+PREFIX = "claudemail-"
+DARK = f"{PREFIX}dark"
+LIGHT = f"{PREFIX}light"
+SUFFIX = ".toml"
 
 _COLORS = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "boost", "warning", "error", "success",
@@ -30,9 +34,32 @@ _OURS_ANSI = {
 
 
 def builtin() -> list[Theme]:
-    """Return the themes that come with ClaudeMail."""
-    folder = files("claudemail.themes")
-    return [parse(folder.joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml") for name in (DARK, LIGHT)]
+    """Return the themes that come with ClaudeMail, the dark and the light one first."""
+    themes = [
+        parse(file.read_text("utf-8"), file.name)
+        for file in files("claudemail.themes").iterdir()
+        if file.name.endswith(SUFFIX)
+    ]
+    return sorted(themes, key=lambda theme: (theme.name != DARK, theme.name != LIGHT, theme.name))
+
+
+def own(folder: Path) -> tuple[list[Theme], list[str]]:
+    """Return the themes in a folder of the user's, and what is wrong with the files that are none."""
+    themes, mistakes = [], []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            themes.append(parse(path.read_text("utf-8"), path.name))
+        except ConfigError as error:
+            mistakes.append(error.message)
+        except (OSError, UnicodeDecodeError) as error:
+            mistakes.append(f"The theme {path.name} cannot be read: {error}.")
+    return themes, mistakes
+
+
+def find(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the known names somebody means: one of them, or one of ours without `claudemail-` before it."""
+    names = list(known)
+    return next((word for word in (name, f"{PREFIX}{name}") if word in names), None)
 
 
 def defaults(theme: Theme) -> dict[str, str]:

@@ -115,7 +115,11 @@ CONSOLE: list[BindingType] = [
         tooltip="The next thing that needs you",
     ),
     Binding("u", "undo", "undo", id="console.undo", show=False, tooltip="Undo what you did last"),
-    Binding("T", "theme", "theme", id="console.theme", show=False, tooltip="The next theme"),
+    Binding(
+        "colon,ctrl+p", "app.palette", "commands", id="console.palette", key_display=":", show=False,
+        tooltip="Find a command, a name or a brief",
+    ),
+    Binding("T", "app.next_theme", "theme", id="console.theme", show=False, tooltip="The next theme"),
     Binding("question_mark", "help", "help", id="console.help", key_display="?", tooltip="Show the keys"),
     Binding("q", "quit", "quit", id="console.quit", tooltip="Quit; mail goes on without the console"),
 ]  # fmt: skip
@@ -123,6 +127,23 @@ CONSOLE: list[BindingType] = [
 CLOSE: list[BindingType] = [
     Binding("escape,question_mark", "dismiss", "back", id="help.close", key_display="esc", tooltip="Close this screen"),
     Binding("q", "app.quit", "quit", id="help.quit", tooltip="Quit; mail goes on without the console"),
+]
+
+COMPOSE: list[BindingType] = [
+    Binding("ctrl+s", "send", "send", id="compose.send", priority=True, tooltip="Send it"),
+    Binding("ctrl+p", "preview", "preview", id="compose.preview", priority=True, tooltip="As it will look, and back"),
+    Binding("ctrl+e", "editor", "edit", id="compose.editor", priority=True, tooltip="Write it in $EDITOR"),
+    Binding("escape", "leave", "keep", id="compose.leave", tooltip="Leave; the draft is kept"),
+    Binding("ctrl+g", "discard", "discard", id="compose.discard", priority=True, tooltip="Throw the draft away"),
+    Binding("ctrl+t", "priority", "priority", id="compose.priority", priority=True, tooltip="The next priority"),
+]
+"""While a brief is written, all letters are text, so that its keys are others than the panes'."""
+
+COMPLETE: list[BindingType] = [
+    Binding("down,ctrl+n", "next_choice", "next", id="complete.next", show=False),
+    Binding("up", "previous_choice", "previous", id="complete.previous", show=False),
+    Binding("tab", "take", "take", id="complete.take", show=False),
+    Binding("enter", "take", "take", id="complete.enter", show=False),
 ]
 
 ASK: list[BindingType] = [

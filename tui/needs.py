@@ -47,6 +47,8 @@ class NodeState(NamedTuple):
     """How many nodes are live, late and stale, this one among the live; nothing for a node without peers."""
     counts: Mapping[Where, int]
     """What each pane has to show: unread briefs, open actions, people who are there, nodes, findings."""
+    urgent: int = 0
+    """How many urgent briefs are unread, in any mailbox."""
 
 
 async def node_state(office: Office, now_ms: int, checkup: CheckupView) -> NodeState:
@@ -90,6 +92,7 @@ def state_of(
             Where.NODES: len(status.lanes) + 1,
             Where.CHECKUP: len(checkup.findings) if checkup else 0,
         },
+        urgent=mail.by_priority.get(Priority.URGENT, 0),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from claudemail.model.action import ActionStatus
-from claudemail.model.brief import Brief, Priority, Sender
+from claudemail.model.brief import ActionItem, Brief, Priority, Sender
 from claudemail.model.receipt import RecipientState
 from claudemail.model.roster import Liveness, Presence
 from claudemail.model.value import Value
@@ -219,6 +219,17 @@ class SendResult(View):
     """The key was used before: this is the brief of that time."""
     reply: InboxRow | None = None
     """The reply that was waited for, if it has come."""
+
+
+class DraftView(View):
+    """What a draft will be once it is sent."""
+
+    recipients: list[str]
+    """Whom it will go to, as `charlie@server2`."""
+    body: str
+    """With the sender's signature line."""
+    actions: list[ActionItem]
+    """What it will ask for, in its fields and in the boxes of its body."""
 
 
 class StarView(View):

@@ -27,6 +27,7 @@ from claudemail.model.views import (
     CheckView,
     CleanView,
     DigestView,
+    DraftView,
     InboxPage,
     InboxRow,
     LeftAlone,
@@ -334,6 +335,14 @@ class Office:
     async def send(self, party: Party, draft: Draft) -> SendResult:
         """Accept a brief: see `sending.send`."""
         return await sending.send(self._desk, party, draft)
+
+    async def preview(self, party: Party, draft: Draft) -> DraftView:
+        """Return what a draft will be once it is sent: see `sending.preview`."""
+        return await sending.preview(self._desk, party, draft)
+
+    async def sent_with(self, party: Party, key: str) -> str | None:
+        """Return the ref of the brief that was sent with a key: see `sending.sent_with`."""
+        return await sending.sent_with(self._desk, party, key)
 
     async def check(self, party: Party) -> CheckView:
         """Return unread mail, counted; nothing is marked."""

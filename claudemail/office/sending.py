@@ -14,7 +14,7 @@ from claudemail.model.brief import MAX_ACTIONS, SIGNED_AS, ActionItem, Brief, Dr
 from claudemail.model.ids import new_id
 from claudemail.model.receipt import DeliveryState, RecipientState
 from claudemail.model.roster import PeerState
-from claudemail.model.views import SendResult
+from claudemail.model.views import DraftView, SendResult
 from claudemail.office.actions import assignee, make_of_brief, spelt
 from claudemail.office.desk import Desk
 from claudemail.office.directory import Directory, Entry
@@ -34,14 +34,61 @@ async def send(desk: Desk, party: Party, draft: Draft) -> SendResult:
         LeaseLost: the sender's callsign is another session's now.
         StoreError: it could not be stored.
     """
-    check_size(draft.title, draft.body, draft.actions, draft.labels)
-    if not draft.to and draft.reply_to is None:
-        raise InvalidInput("No recipient is given.", remedy="Name a callsign, an instance, @node or all.")
-    to = address.parse(draft.to) if draft.to else ()
+    to = _checked(draft)
     peers = await desk.peers()
     _ = desk.key  # made before the transaction: the first one of a node is written to disk
     items = await _items(desk, draft)
     return await desk.mail.write(lambda connection: _accept(desk, connection, party, draft, items, to, peers))
+
+
+async def preview(desk: Desk, party: Party, draft: Draft) -> DraftView:
+    """Return what a draft will be once it is sent. Nothing is stored.
+
+    Raises:
+        InvalidInput: it does not fit, or is too large.
+        UnknownName: a recipient is not known.
+        NotFound: the brief it replies to is not here.
+        StoreError: the database could not say.
+    """
+    to = _checked(draft)
+    peers = await desk.peers()
+    items = await _items(desk, draft)
+
+    def work(connection: sqlite3.Connection) -> DraftView:
+        directory = desk.directory_in(connection, peers)
+        parent = None if draft.reply_to is None else find_for(connection, party, draft.reply_to).row
+        chosen = directory.resolve(to or (_answered(party, parent) if parent is not None else ()), but=party.name)
+        body = _signed_off(draft.body, desk.config.signatures.get(party.name))
+        given = [_given(directory, party, item) for item in items]
+        check_size(draft.title, body, given, draft.labels)
+        return DraftView(recipients=[f"{entry.name}@{entry.node}" for entry in chosen], body=body, actions=given)
+
+    return await desk.mail.read(work)
+
+
+async def sent_with(desk: Desk, party: Party, key: str) -> str | None:
+    """Return the ref of the brief that a party sent with an idempotency key, or None."""
+
+    def work(connection: sqlite3.Connection) -> str | None:
+        row = connection.execute(
+            "SELECT b.ref FROM send_keys k JOIN briefs b ON b.number = k.brief WHERE k.sender = ? AND k.key = ?",
+            (party.name, key),
+        ).fetchone()
+        return None if row is None else str(row["ref"])
+
+    return await desk.mail.read(work)
+
+
+def _checked(draft: Draft) -> tuple[address.Address, ...]:
+    """Return the recipients that a draft names, which may be none for a reply.
+
+    Raises:
+        InvalidInput: it is too large, or its recipients are none.
+    """
+    check_size(draft.title, draft.body, draft.actions, draft.labels)
+    if not draft.to and draft.reply_to is None:
+        raise InvalidInput("No recipient is given.", remedy="Name a callsign, an instance, @node or all.")
+    return address.parse(draft.to) if draft.to else ()
 
 
 async def _items(desk: Desk, draft: Draft) -> list[ActionItem]:

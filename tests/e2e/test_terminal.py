@@ -4,68 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import os
-import pty
 import re
-import select
-import struct
-import subprocess
-import termios
-import time
-from collections.abc import Iterator
 
 import pytest
 
 from claudemail.model.brief import Draft
 from claudemail.office import Office
-from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
+from tests.e2e.terminal import terminal
 
 TITLE = "[/foo] \x1b]52;c;aGk=\x07"
 BODY = "\x1b]52;c;aGk=\x07\x9b31m\x1b[2J\x1bPq\x1b\\ [@click=app.quit]x[/] \u202e" + "word " * 40_000
 # Sequences that a console has no use for: they write the clipboard, retitle, answer back or load images.
 DANGEROUS = re.compile(rb"\x1b\](?:52|0|2|8|9|1337);|\x1bP|\x9b|\x1b\[\d*[ci]|\x1b_|\x1b\^")
-
-
-class Terminal:
-    """A command on a pseudo-terminal of 130x40, and all that it wrote."""
-
-    def __init__(self, member: Member, *arguments: str) -> None:
-        self.written = b""
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 130, 0, 0))
-        environment = {**member.environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        for name in ("COLUMNS", "LINES", "NO_COLOR"):
-            environment.pop(name, None)
-        self.process = subprocess.Popen(
-            own_command(*arguments), env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
-        )
-        os.close(slave)
-
-    def until(self, needle: bytes, timeout_s: float = 30) -> None:
-        """Read until the output since the last call holds `needle`; at the end of the output for an empty one."""
-        start = len(self.written)
-        deadline = time.monotonic() + timeout_s
-        while not needle or needle not in self.written[start:]:
-            ready, _, _ = select.select([self._master], [], [], max(deadline - time.monotonic(), 0))
-            assert ready, (needle, self.written[start:][-2_000:])
-            try:
-                data = os.read(self._master, 65_536)
-            except OSError:  # the other end is closed
-                assert not needle, (needle, self.written[start:][-2_000:])
-                return
-            self.written += data
-
-    def type(self, keys: bytes) -> None:
-        """Press keys."""
-        os.write(self._master, keys)
-
-    def close(self) -> None:
-        """End the command."""
-        self.process.kill()
-        self.process.wait()
-        os.close(self._master)
 
 
 @pytest.fixture
@@ -78,16 +29,6 @@ def member(fleet: Fleet) -> Member:
 
     asyncio.run(send())
     return fleet["server1"]
-
-
-@contextlib.contextmanager
-def terminal(member: Member, *arguments: str) -> Iterator[Terminal]:
-    """Run a command on a terminal."""
-    shown = Terminal(member, *arguments)
-    try:
-        yield shown
-    finally:
-        shown.close()
 
 
 def own_sequences(member: Member) -> set[bytes]:

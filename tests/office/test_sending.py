@@ -331,3 +331,52 @@ class TestLeases:
             assert (await office.search(bravo, Query(sender="alpha@box"))).hits == []
             view = await office.read(await office.party("alpha"), sent.ref)
             assert [(state.node, state.read_by) for state in view.recipients] == [("server1", "bravo")]
+
+
+class TestPreview:
+    """What a draft will be."""
+
+    async def test_it_is_what_is_sent_then(self, office: Office) -> None:
+        """Recipients, body and actions of the preview are those of the brief, and nothing is stored for it."""
+        draft = Draft(to=["bravo", "@server2"], title="t", body="- [ ] Look @alpha !high\n\ntext")
+        party = await office.party("alpha")
+        view = await office.preview(party, draft)
+        assert await accepted(office) == 0
+        result = await office.send(party, draft)
+        brief = (await office.read(party, result.ref)).brief
+        assert set(view.recipients) == names(result)
+        assert (view.body, view.actions) == (brief.body, brief.actions)
+        assert view.body.endswith("// alpha, over")
+
+    @pytest.mark.parametrize(
+        ("fields", "error"),
+        [
+            ({"to": ["nonesuch"]}, UnknownName),
+            ({"to": []}, InvalidInput),
+            ({"to": ["a/b"]}, InvalidInput),
+            ({"body": "x" * MAX_BRIEF_BYTES}, BriefTooLarge),
+            ({"reply_to": "zzzz"}, NotFound),
+            ({"actions": [{"text": "x", "assignee": "nonesuch"}]}, UnknownName),
+        ],
+    )
+    async def test_it_refuses_what_sending_would(
+        self, office: Office, fields: dict[str, Any], error: type[Exception]
+    ) -> None:
+        """A preview raises what sending raises."""
+        draft = Draft.model_validate({"to": ["bravo"], "title": "t", **fields})
+        for ask in (office.preview, office.send):
+            with pytest.raises(error):
+                await ask(await office.party("alpha"), draft)
+
+    async def test_a_reply_needs_no_recipients(self, office: Office) -> None:
+        """Without recipients it is to whom the reply would go."""
+        asked = await send(office, "alpha", to=["bravo"])
+        view = await office.preview(await office.party("bravo"), Draft(to=[], title="t", reply_to=asked.ref))
+        assert view.recipients == ["alpha@server1"]
+
+    async def test_what_was_sent_with_a_key_is_known(self, office: Office) -> None:
+        """The ref of the brief is found by its sender and key, and by no other."""
+        result = await send(office, "alpha", key="k1")
+        assert await office.sent_with(await office.party("alpha"), "k1") == result.ref
+        assert await office.sent_with(await office.party("alpha"), "k2") is None
+        assert await office.sent_with(await office.party("bravo"), "k1") is None

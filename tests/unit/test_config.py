@@ -247,6 +247,15 @@ class TestMistakes:
             (["checkup"], {"gone_days": True}, "checkup.gone_days", "true"),
             (["checkup"], {"gone_days": None}, "checkup.gone_days", "nothing"),
             (["checkup"], {"gone_dayz": 3}, "checkup.gone_dayz", "3"),
+            (["console"], [], "console", "[]"),
+            (["console"], {"theme": ""}, "console.theme", '""'),
+            (["console"], {"keymap": ["r"]}, "console.keymap", '["r"]'),
+            (["console"], {"keymap": {"mail.reply": 3}}, "console.keymap", '{"mail.reply": 3}'),
+            (["console"], {"bell": "no"}, "console.bell", '"no"'),
+            (["console"], {"send_delay_s": -1}, "console.send_delay_s", "-1"),
+            (["console"], {"send_delay_s": 61}, "console.send_delay_s", "61"),
+            (["console"], {"send_delay_s": True}, "console.send_delay_s", "true"),
+            (["console"], {"keymaps": {}}, "console.keymaps", "{}"),
         ],
     )
     def test_one_mistake(self, seed: dict[str, Any], path: list[Any], value: object, key: str, found: str) -> None:
@@ -310,6 +319,19 @@ class TestMistakes:
         except ConfigError:
             return
         assert config.node.id == "server1"
+
+
+class TestConsole:
+    """How the console looks and behaves."""
+
+    def test_everything_can_be_set_and_need_not_be(self, seed: dict[str, Any]) -> None:
+        """Each setting is taken; without it, and without a file, it is as the README says."""
+        given = {"theme": "nord", "keymap": {"mail.reply": "e"}, "bell": False, "send_delay_s": 0.5}
+        taken = parse({**seed, "console": given}).console
+        assert {name: getattr(taken, name) for name in given} == given
+        plain: dict[str, Any] = {"theme": None, "keymap": {}, "bell": True, "send_delay_s": 5}
+        for config in (parse(seed), parse({**seed, "console": {}}), configuration.load({})):
+            assert {name: getattr(config.console, name) for name in plain} == plain
 
 
 class TestCheckup:

@@ -18,6 +18,7 @@ from claudemail.tui.columns import cut
 from claudemail.tui.messages import AsideChanged, Go, Write
 from claudemail.tui.panes.pane import Pane
 from claudemail.tui.places import Place, Where
+from claudemail.tui.widgets.fields import Line
 from claudemail.tui.widgets.roster_list import SLOTS, NameRow, NodeRow, RosterList, RosterRow, columns, rows_of
 from claudemail.tui.widgets.row_list import RowList
 
@@ -40,7 +41,7 @@ class RosterPane(Pane):
         super().__init__(office, wall, id=id)
         self.listing = RosterList(id="list-roster")
         """The list."""
-        self._input = Input(placeholder="a name, an instance or a project", compact=True, id="roster-find")
+        self._input = Line(placeholder="a name, an instance or a project", compact=True, id="roster-find")
         self._legend = Static(markup=False, id="roster-legend")
         self._filter = "all"
         self._only_here = False

@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from claudemail.text import scrub_line
 from claudemail.tui.bindings import ASK
 from claudemail.tui.widgets.choices import Choice, Choices
+from claudemail.tui.widgets.fields import Line
 
 Check = Callable[[str], tuple[str, bool]]
 """Given what was typed: what it means, in words, and whether it can be taken."""
@@ -43,7 +44,7 @@ class AskScreen(ModalScreen[str | None]):
         super().__init__()
         self._question = question
         self._title = Static(Content(scrub_line(question.title)), id="question", markup=False)
-        self._input = Input(question.value, placeholder=question.placeholder, compact=True, id="answer")
+        self._input = Line(question.value, placeholder=question.placeholder, compact=True, id="answer")
         self._said = Static(id="said", markup=False)
         self._choices = Choices(question.choices, id="choices")
 

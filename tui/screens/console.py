@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer
 
 from claudemail.clock import WallClock
 from claudemail.office import Office
-from claudemail.tui.bindings import CONSOLE
-from claudemail.tui.messages import AsideChanged, Done, Go
+from claudemail.tui.bindings import CONSOLE, WRITE
+from claudemail.tui.messages import AsideChanged, Done, Go, Write
 from claudemail.tui.moments import to_minute
-from claudemail.tui.needs import Need, node_state
+from claudemail.tui.needs import Need, NodeState, node_state
 from claudemail.tui.panes.actions import ActionsPane
 from claudemail.tui.panes.checkup import CheckupPane
 from claudemail.tui.panes.inbox import InboxPane
@@ -24,7 +27,9 @@ from claudemail.tui.trouble import EXPECTED, in_words, told
 from claudemail.tui.undo import Undo
 from claudemail.tui.widgets.headline import WIDE, Headline
 from claudemail.tui.widgets.notice import Notice
+from claudemail.tui.widgets.sent_line import SentLine
 from claudemail.tui.widgets.tab_bar import TabBar
+from claudemail.tui.writing_desk import StartGateway, WritingDesk
 
 _PANES: tuple[type[Pane], ...] = (InboxPane, ActionsPane, RosterPane, NodesPane, CheckupPane)
 
@@ -33,9 +38,16 @@ class ConsoleScreen(Screen[None]):
     """Shows the node of an office."""
 
     AUTO_FOCUS = "#list"
-    BINDINGS = CONSOLE
+    BINDINGS = [*CONSOLE, *WRITE]  # noqa: RUF012 - as Textual has it
 
-    def __init__(self, office: Office, wall: WallClock) -> None:
+    def __init__(
+        self,
+        office: Office,
+        wall: WallClock,
+        start_gateway: StartGateway | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make the screen; `kept` is what a former one remembered."""
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._office = office
@@ -45,8 +57,12 @@ class ConsoleScreen(Screen[None]):
         self._notice = Notice(id="notice")
         self._panes = {kind.WHERE: kind(office, wall, id=kind.WHERE) for kind in _PANES}
         self._switcher = ContentSwitcher(id="panes", initial=Where.INBOX)
+        self._sent = SentLine(id="sent")
+        self.desk = WritingDesk(self, office, wall, self._sent, start_gateway)
+        """Where briefs are written."""
         self._undo = Undo()
         self._needed = 0
+        self._kept = kept or {}
         self.at = Where.INBOX
         """The pane that is seen."""
 
@@ -57,7 +73,31 @@ class ConsoleScreen(Screen[None]):
         yield self._notice
         with self._switcher:
             yield from self._panes.values()
+        yield self._sent
         yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Take up what a former console remembered, and look for what it was still to send."""
+        self._recall()
+        self.run_worker(self.desk.look(), group="look")
+
+    def _recall(self) -> None:
+        panes = self._kept.get("panes")
+        for where, pane in self._panes.items():
+            kept = panes.get(where) if isinstance(panes, dict) else None
+            if isinstance(kept, dict):
+                pane.recall(kept)
+        if self._kept.get("pane") in list(Where):
+            self.show_pane(Where(self._kept["pane"]))
+
+    def memory(self) -> dict[str, Any]:
+        """Return what the next console is to remember, as JSON has it."""
+        return {"pane": self.at.value, "panes": {where.value: pane.memory() for where, pane in self._panes.items()}}
+
+    @property
+    def state(self) -> NodeState | None:
+        """The state of the node that the headline tells."""
+        return self._headline.state
 
     @property
     def pane(self) -> Pane:
@@ -77,6 +117,7 @@ class ConsoleScreen(Screen[None]):
             await self.pane.refresh_pane()
             checkup = await self._checkup.examined.lately()
             self._headline.state = await node_state(self._office, to_minute(self._wall()), checkup)
+            await self.desk.refresh()
         except EXPECTED as error:
             words = in_words(error)
         self._notice.say(words)
@@ -112,6 +153,21 @@ class ConsoleScreen(Screen[None]):
             if place.what is not None or place.mailbox is not None:
                 await self.pane.go(place)
         self._say_tabs()
+
+    def on_write(self, event: Write) -> None:
+        """Have a brief written."""
+        event.stop()
+        self.run_worker(self.desk.write(event), group="write")
+
+    def on_sent_line_clicked(self, event: SentLine.Clicked) -> None:
+        """Take back what can be taken back; go to what was sent."""
+        event.stop()
+        if not self.desk.take_back():
+            self.desk.show_last()
+
+    def action_compose(self) -> None:
+        """Write a brief."""
+        self.post_message(Write())
 
     def on_aside_changed(self, event: AsideChanged) -> None:
         """Say what the pane says of itself now."""
@@ -150,8 +206,9 @@ class ConsoleScreen(Screen[None]):
         self.post_message(Go(need.place))
 
     def action_undo(self) -> None:
-        """Undo what was done last."""
-        self.run_worker(self._undo_last(), group="undo")
+        """Undo what was done last; a brief that has not gone yet is taken back before all else."""
+        if not self.desk.take_back():
+            self.run_worker(self._undo_last(), group="undo")
 
     async def _undo_last(self) -> None:
         with told(self):
@@ -163,6 +220,6 @@ class ConsoleScreen(Screen[None]):
         """Show the keys."""
         self.app.push_screen(HelpScreen(list(self.active_bindings.values())))
 
-    def action_quit(self) -> None:
-        """Leave the console."""
-        self.app.exit()
+    async def action_quit(self) -> None:
+        """Leave the console, once all that was sent has gone."""
+        await self.app.action_quit()

@@ -41,8 +41,10 @@ class Choices(Static):
 
         choice: Choice
 
-    def __init__(self, choices: Sequence[Choice], *, id: str | None = None) -> None:
+    def __init__(self, choices: Sequence[Choice], *, shown: int = SHOWN, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
+        self.shown = shown
+        """How many are seen at once."""
         self._all = list(choices)
         self._fitting = self._all
         self._typed = ""
@@ -79,11 +81,11 @@ class Choices(Static):
 
     @property
     def _top(self) -> int:
-        return max((self._at or 0) - SHOWN + 1, 0)
+        return max((self._at or 0) - self.shown + 1, 0)
 
     def _draw(self) -> None:
         self.display = bool(self._fitting)
-        seen = self._fitting[self._top : self._top + SHOWN]
+        seen = self._fitting[self._top : self._top + self.shown]
         width = max((len(one.shown) for one in seen), default=0)
         lines = []
         for index, one in enumerate(seen, self._top):
@@ -104,5 +106,5 @@ class Choices(Static):
     def on_click(self, event: events.Click) -> None:
         """Pick the choice that was clicked."""
         index = self._top + event.y
-        if event.y < SHOWN and index < len(self._fitting):
+        if event.y < self.shown and index < len(self._fitting):
             self.post_message(self.Picked(self._fitting[index]))

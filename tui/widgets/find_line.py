@@ -14,13 +14,13 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from claudemail.text import scrub, scrub_line
+from claudemail.text import scrub_line
+from claudemail.tui.widgets.fields import Line
 
 HINT = 'words  "a phrase"  start*  -not  from:alpha  is:unread  after:mon'
 
 
 _LEAST_START = 3
-_SPACES = str.maketrans("\t\n", "  ")
 
 
 class FindLine(Widget):
@@ -42,7 +42,7 @@ class FindLine(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._input = _Line(placeholder=HINT, compact=True, select_on_focus=False)
+        self._input = Line(placeholder=HINT, compact=True, select_on_focus=False)
         self._said = Static(markup=False, id="find-said")
         self._words: Content | None = None
         self.display = False
@@ -97,14 +97,6 @@ class FindLine(Widget):
     def action_leave(self) -> None:
         """Give the keys to what was found."""
         self.post_message(self.Left())
-
-
-class _Line(Input):
-    """Takes what is pasted for text, whatever else it may hold."""
-
-    def validate_value(self, value: str) -> str:
-        """Return what may stand in the line."""
-        return scrub(value).translate(_SPACES)
 
 
 def as_typed(text: str) -> str:
