@@ -51,6 +51,7 @@ _STYLED = (
     "widgets/tab_bar",
     "widgets/notice",
     "widgets/row_list",
+    "widgets/key_line",
     "widgets/reading",
     "widgets/brief_pane",
     "widgets/preview",

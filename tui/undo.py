@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from claudemail.errors import StoreError
+
 MOST = 100
 
 
@@ -29,10 +31,15 @@ class Undo:
         """Undo the last step; return what that was, or None where there is none.
 
         Raises:
-            ClaudeMailError: it cannot be undone, and is forgotten all the same: others may be.
+            StoreError: the database could not do it, and the step is kept for another try.
+            ClaudeMailError: it cannot be undone, and is forgotten: others may be.
         """
         if not self._steps:
             return None
         step = self._steps.pop()
-        await step.undo()
+        try:
+            await step.undo()
+        except StoreError:
+            self._steps.append(step)
+            raise
         return step.words

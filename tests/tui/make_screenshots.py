@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 from textual.pilot import Pilot
@@ -27,12 +27,14 @@ from claudemail.config import Config
 from claudemail.keys import NodeKey
 from claudemail.model import ids
 from claudemail.model.brief import ActionItem, Draft, Priority
-from claudemail.model.parcel import Answer, Origin
+from claudemail.model.parcel import Answer, Origin, Refusal
 from claudemail.model.views import SendResult
 from claudemail.office import Office
+from claudemail.office.actions import ActionUpdate, NewAction
+from claudemail.store import beats
 from claudemail.themes.loader import LIGHT
+from claudemail.tui import memory
 from claudemail.tui.app import ConsoleApp
-from claudemail.tui.panes.inbox import InboxPane
 from claudemail.tui.widgets.headline import Headline
 
 COMMAND = "python tests/tui/make_screenshots.py"
@@ -59,6 +61,10 @@ class Clock:
         return self.now
 
 
+_STILL = 6
+"""How many looks in a row must find the same."""
+
+
 class Shot(NamedTuple):
     """A screenshot: its size, the keys pressed before it, and the theme."""
 
@@ -67,13 +73,29 @@ class Shot(NamedTuple):
     theme: str | None = None
 
 
+WIDE, NARROW = (130, 36), (60, 20)
 SHOTS = {
-    "inbox": Shot((130, 36), ("j",)),
-    "inbox-light": Shot((130, 36), ("j",), theme=LIGHT),
-    "inbox-narrow": Shot((60, 20)),
-    "brief-narrow": Shot((60, 20), ("j", "enter")),
-    "brief-sent": Shot((130, 36), ("j",) * 6 + ("enter",)),
-    "help": Shot((80, 36), ("question_mark",)),
+    "inbox": Shot(WIDE, ("j",)),
+    "inbox-light": Shot(WIDE, ("j",), theme=LIGHT),
+    "inbox-high-contrast": Shot(WIDE, ("j",), theme="claudemail-high-contrast"),
+    "inbox-narrow": Shot(NARROW),
+    "brief-narrow": Shot(NARROW, ("j", "enter")),
+    "brief-sent": Shot(WIDE, ("f", "f", "f", "j", "enter")),
+    "thread": Shot(WIDE, ("i",)),
+    "search": Shot(WIDE, ("slash", *"cache")),
+    "actions": Shot(WIDE, ("2", "j")),
+    "actions-narrow": Shot(NARROW, ("2", "j")),
+    "actions-colour-blind": Shot(WIDE, ("2", "l"), theme="claudemail-colour-blind"),
+    "action": Shot((200, 50), ("2", "l", "enter")),
+    "roster": Shot(WIDE, ("3", "j")),
+    "roster-narrow": Shot(NARROW, ("3", "j")),
+    "nodes": Shot(WIDE, ("4", "j", "j")),
+    "nodes-narrow": Shot(NARROW, ("4", "j")),
+    "checkup": Shot(WIDE, ("5", "j")),
+    "checkup-narrow": Shot(NARROW, ("5",)),
+    "compose": Shot(WIDE, ("j", "r", *"Looking at it now.")),
+    "compose-narrow": Shot(NARROW, ("c", *"ch")),
+    "help": Shot((80, 50), ("question_mark",)),
 }
 
 MIGRATION = """The migration adds a `NOT NULL` column without a default value.
@@ -138,6 +160,81 @@ class Scene:
         self.clock.now = NOW - ago
         beat = await self.offices[origin].transit.own_heartbeat("server1")
         await self.offices["server1"].transit.heard(origin, beat, rtt_ms=rtt_ms)
+
+    async def work(self) -> None:
+        """Have actions made, and changed by those who do them."""
+        for asker, text, ago, fields, changes in _WORK:
+            self.clock.now = NOW - ago
+            office = self.offices["server1"]
+            new = NewAction.model_validate({"text": text, **fields})
+            made = await office.create_action(await office.party(None if asker == "operator" else asker), new)
+            for by, later, change in changes:
+                self.clock.now = NOW - later
+                party = await office.party(None if by == "operator" else by)
+                await office.update_action(party, made.id, ActionUpdate.model_validate(change))
+
+    async def refuse(self) -> None:
+        """Have server2 refuse a brief for good."""
+        await self.send("bravo", "delta", "Dump of the order list", 2 * HOUR, "In full.\n")
+        self.clock.now = NOW - 2 * HOUR
+        transit = self.offices["server1"].transit
+        batch = await transit.next_batch("server2")
+        assert batch is not None
+        last = batch.parcels[-1].seq
+        refusals = [
+            Refusal(seq=parcel.seq, code="unknown", reason="No delta on server2: its config has no such callsign.")
+            for parcel in batch.parcels
+            if parcel.kind == "brief"
+        ]
+        await transit.acknowledged("server2", batch, Answer(have=last, refused=refusals))
+
+    async def beats(self) -> None:
+        """Have the nodes heard of for an hour and more, with a gap."""
+        office = self.offices["server1"]
+        dice = random.Random(3)
+        rosters = {node: (await one.transit.own_heartbeat("server1")).roster for node, one in self.offices.items()}
+        for minute in range(80, 0, -1):
+            now = NOW - minute * MINUTE
+            for node, roster in rosters.items():
+                if node == "server3" or (node == "server2" and 30 < minute < 37):
+                    continue
+                busy = [one.model_copy(update={"active_at": now if dice.random() < 0.4 else 1}) for one in roster]
+                slot_ms = 2 * office.config.heartbeat_interval_ms
+
+                def work(
+                    connection: Any, node: str = node, busy: Any = busy, slot: int = slot_ms, now: int = now
+                ) -> None:
+                    beats.note(connection, node, busy, slot_ms=slot, now=now)
+
+                await office._desk.registry.write(work)
+
+    async def silence(self) -> None:
+        """Have server3 unreachable."""
+        self.clock.now = NOW - MINUTE
+        await self.offices["server1"].transit.unreachable("server3", "connection refused", NOW + 2 * MINUTE)
+
+
+_WIP = {"status": "wip"}
+_DAY = 24 * HOUR
+_WORK: list[tuple[str, str, int, dict[str, Any], list[tuple[str, int, dict[str, Any]]]]] = [
+    ("operator", "Renew the wildcard certificate before it runs out", 3 * _DAY,
+     {"assignee": "echo", "due": "2026-03-21", "priority": "high"}, []),
+    ("bravo", "Warm the cache after each deploy", 5 * HOUR, {"assignee": "bravo", "due": "2026-03-27"}, []),
+    ("alpha", "Price rounding: decide, and write it down where the accountants find it", 30 * HOUR,
+     {"assignee": "operator", "due": "2026-04-03"}, []),
+    ("echo", "Raise the memory limit of the worker", 2 * _DAY, {"assignee": "alpha", "priority": "low"}, []),
+    ("alpha", "Backfill the users table in batches of 10,000", 2 * _DAY,
+     {"assignee": "bravo", "priority": "urgent", "due": "2026-03-24"},
+     [("bravo", 47 * HOUR, _WIP), ("bravo", 5 * HOUR, {"note": "4 of 11 batches are through"})]),
+    ("operator", "Trim the CI images", 6 * _DAY, {"assignee": "alpha"}, [("operator", 5 * _DAY, _WIP)]),
+    ("bravo", "Query plan of the order list", 20 * HOUR, {"assignee": "echo"}, [("echo", 19 * HOUR, _WIP)]),
+    ("alpha", "Rotate the staging keys", 4 * _DAY, {"assignee": "echo", "priority": "high"},
+     [("echo", 3 * _DAY, {"status": "blocked", "note": "waits for ops to open the vault"})]),
+    ("operator", "Nightly report goes to all", 20 * HOUR, {"assignee": "bravo"}, [("bravo", 3 * HOUR, {"status": "done"})]),
+    ("operator", "Login form: copy", 33 * HOUR, {"assignee": "alpha"}, [("alpha", 14 * HOUR, {"status": "done"})]),
+    ("operator", "Old date picker is gone", 46 * HOUR, {"assignee": "bravo"}, [("alpha", 25 * HOUR, {"status": "dropped"})]),
+]  # fmt: skip
+"""What is to be done: who asked for it, what it is, how long ago; and who changed what of it since."""
 
 
 async def seed(scene: Scene) -> None:
@@ -208,7 +305,11 @@ async def seed(scene: Scene) -> None:
     await scene.send("echo", "operator, bravo", "Re: Cache warm-up takes 40 s, may I raise the timeout?", 3 * MINUTE,
                      "60 s is fine with the balancer, it waits 90.\n", reply_to=question.ref)  # fmt: skip
     await scene.carry("server1", "server2", MINUTE)
+    await scene.work()
+    await scene.refuse()
+    await scene.beats()
     await scene.beat("server2", MINUTE // 2, 12.0)
+    await scene.silence()
     scene.clock.now = NOW
 
 
@@ -262,35 +363,34 @@ async def seeded(folder: Path) -> AsyncIterator[tuple[Office, Clock]]:
             await office.close()
 
 
-async def settle(pilot: Pilot[None], done: Callable[[], bool]) -> None:
-    """Wait until what was asked for is drawn."""
+def text_of(app: ConsoleApp) -> str:
+    """Return what is on the screen."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def settle(app: ConsoleApp, pilot: Pilot[None]) -> None:
+    """Wait until the screen has stood still for a while: what was asked for is drawn then."""
+    before, still = "", 0
     for _ in range(400):
         await pilot.pause()
-        if done():
-            break
-        await asyncio.sleep(0.01)
-    else:
-        raise TimeoutError("the console did not settle")
-    await pilot.pause()
-    await pilot.pause()
+        now = text_of(app)
+        still = still + 1 if now == before else 0
+        before = now
+        if still >= _STILL and app.query_one(Headline).state is not None:
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError("the console did not settle")
 
 
 async def draw(office: Office, clock: Clock, shot: Shot) -> str:
     """Return one screenshot as SVG."""
+    Path(office.config.state_dir, memory.FILE).unlink(missing_ok=True)  # each is drawn for a newcomer
     app = ConsoleApp(office, wall=clock, theme=shot.theme)
     async with app.run_test(size=shot.size) as pilot:
-        screen = app.screen_stack[0]
-
-        pane, headline = screen.query_one(InboxPane), screen.query_one(Headline)
-
-        def drawn() -> bool:
-            row = pane.listing.current
-            shown = pane.brief.view.brief.id if pane.brief.view is not None else None
-            return headline.state is not None and row is not None and (shown == row.id or not pane.brief.is_on_screen)
-
-        await settle(pilot, drawn)
-        await pilot.press(*shot.keys)
-        await settle(pilot, drawn)
+        await settle(app, pilot)
+        for key in shot.keys:
+            await pilot.press("space" if key == " " else "full_stop" if key == "." else key)
+        await settle(app, pilot)
         return app.export_screenshot(title="ClaudeMail", simplify=True)
 
 

@@ -15,7 +15,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from claudemail.clock import WallClock, day_of
 from claudemail.errors import ClaudeMailError
@@ -33,6 +33,7 @@ from claudemail.tui.screens.ask import AskScreen, Question
 from claudemail.tui.trouble import EXPECTED, in_words
 from claudemail.tui.widgets.choices import Choice, Choices
 from claudemail.tui.widgets.fields import Body, Line
+from claudemail.tui.widgets.key_line import KeyLine
 from claudemail.tui.widgets.preview import Preview
 from claudemail.tui.widgets.recipient_input import RecipientInput
 from claudemail.tui.writing import finished, heading
@@ -111,7 +112,7 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         yield self._text
         yield self._preview
         yield self._said
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     @property
     def draft(self) -> KeptDraft:

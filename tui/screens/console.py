@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 
 from claudemail.clock import WallClock
 from claudemail.office import Office
@@ -26,6 +26,7 @@ from claudemail.tui.screens.help import HelpScreen
 from claudemail.tui.trouble import EXPECTED, in_words, told
 from claudemail.tui.undo import Undo
 from claudemail.tui.widgets.headline import WIDE, Headline
+from claudemail.tui.widgets.key_line import KeyLine
 from claudemail.tui.widgets.notice import Notice
 from claudemail.tui.widgets.sent_line import SentLine
 from claudemail.tui.widgets.tab_bar import TabBar
@@ -38,7 +39,7 @@ class ConsoleScreen(Screen[None]):
     """Shows the node of an office."""
 
     AUTO_FOCUS = "#list"
-    BINDINGS = [*CONSOLE, *WRITE]  # noqa: RUF012 - as Textual has it
+    BINDINGS = [*WRITE, *CONSOLE]  # noqa: RUF012 - as Textual has it
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class ConsoleScreen(Screen[None]):
         with self._switcher:
             yield from self._panes.values()
         yield self._sent
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
         """Take up what a former console remembered, and look for what it was still to send."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import VerticalScroll
@@ -24,6 +26,10 @@ _GROUPS = {
 """The headings, by the first part of a binding's id."""
 
 
+_KEYS = 14
+_LEAST_WORDS = 12
+
+
 class HelpScreen(ModalScreen[None]):
     """Lists the keys that work on the screen it was opened from, and what the signs mean."""
 
@@ -40,8 +46,8 @@ class HelpScreen(ModalScreen[None]):
                 Content.assemble(("ClaudeMail", "bold $primary"), (f"  {__version__}", "$muted")), markup=False
             )
             for heading, lines in self._keys().items():
-                yield Static(_table(heading, lines), markup=False)
-            yield Static(_table("Signs", list(glyphs.LEGEND)), markup=False)
+                yield _Table(heading, lines)
+            yield _Table("Signs", list(glyphs.LEGEND))
 
     def _keys(self) -> dict[str, list[tuple[str, str]]]:
         keys: dict[str, dict[str, list[str]]] = {heading: {} for heading in dict.fromkeys(_GROUPS.values())}
@@ -87,8 +93,20 @@ class HelpText(VerticalScroll, inherit_bindings=False):
         self.scroll_end(animate=False)
 
 
-def _table(heading: str, lines: Sequence[tuple[str, str]]) -> Content:
-    parts: list[tuple[str, str]] = [(f"\n{heading}", "bold")]
-    for keys, words in lines:
-        parts += [(f"\n  {keys:<16} ", "$primary"), (words, "")]
-    return Content.assemble(*parts)
+class _Table(Static):
+    """Lines of two columns; the words of the second are wrapped within it."""
+
+    def __init__(self, heading: str, lines: Sequence[tuple[str, str]]) -> None:
+        super().__init__(markup=False)
+        self._heading = heading
+        self._lines = lines
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap the words for another width."""
+        room = max(event.size.width - _KEYS - 3, _LEAST_WORDS)
+        parts: list[tuple[str, str]] = [(f"\n{self._heading}", "bold")]
+        for keys, words in self._lines:
+            first, *rest = wrap(words, room) or [""]
+            parts += [(f"\n  {keys:<{_KEYS}} ", "$primary"), (first, "")]
+            parts += [(f"\n{' ' * (_KEYS + 3)}{line}", "") for line in rest]
+        self.update(Content.assemble(*parts))
