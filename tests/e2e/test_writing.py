@@ -142,5 +142,5 @@ def test_a_console_that_dies_while_an_editor_has_the_draft(member: Member, tmp_p
     with terminal(member, "console", EDITOR=str(editor), VISUAL="") as shown:
         write(shown, member, "precious", "before")
         shown.type(b"\x05")
-        shown.process.wait(timeout=30)
+        shown.until(b"")
     assert [one.body for one in drafts(member)] == ["saved in time"]
