@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -385,6 +386,7 @@ async def settle(app: ConsoleApp, pilot: Pilot[None]) -> None:
 async def draw(office: Office, clock: Clock, shot: Shot) -> str:
     """Return one screenshot as SVG."""
     Path(office.config.state_dir, memory.FILE).unlink(missing_ok=True)  # each is drawn for a newcomer
+    shutil.rmtree(Path(office.config.state_dir, "drafts"), ignore_errors=True)
     app = ConsoleApp(office, wall=clock, theme=shot.theme)
     async with app.run_test(size=shot.size) as pilot:
         await settle(app, pilot)

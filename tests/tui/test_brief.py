@@ -101,6 +101,7 @@ async def test_an_empty_body(office: Office, console: Console, send: Send) -> No
         await seen.until(lambda: "text of the full one" in seen.text())
         await seen.press("j")
         await seen.until(lambda: seen.shown == "empty" and "text of the full one" not in seen.text())
+        assert "#body" not in seen.text()
 
 
 def test_many_recipients_are_counted() -> None:

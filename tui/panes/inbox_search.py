@@ -91,6 +91,7 @@ class InboxSearch(InboxReading):
             self.found = found
             self.results.begin(found, self.now)
             self._show_results()
+            self.find_line.say("")
             self.say_found()
 
     def _show_results(self) -> None:
@@ -129,8 +130,8 @@ class InboxSearch(InboxReading):
         return await office.search(office.operator(), self._query(text), limit=limit, before=before, within=within)
 
     def say_found(self) -> None:
-        """Say how much was found."""
-        if self.found is not None:
+        """Say how much was found, unless what is typed now is wrong: that stands until it is right."""
+        if self.found is not None and not self.find_line.wrong:
             more = " or more" if self.found.older else ""
             where = self.scope.words(self.office.config.node_id)
             self.find_line.say(f"{len(self.found.rows)}{more} found · {where}")

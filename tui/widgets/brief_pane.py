@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widget import Widget
 from textual.widgets import Static
 
 from claudemail.model.brief import Priority
@@ -33,7 +33,7 @@ class BriefPane(Reading):
         self._now_ms = 0
         # Kept, not looked up: mail may come in while the console is being closed and they are no longer to be found.
         self._parts = {name: Static(id=name, markup=False) for name in _PARTS}
-        self._body = Widget(id="body")
+        self._body = Vertical(id="body")
         self._drawn: dict[str, Content] = {}
 
     def compose(self) -> ComposeResult:

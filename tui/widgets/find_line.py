@@ -45,6 +45,8 @@ class FindLine(Widget):
         self._input = Line(placeholder=HINT, compact=True, select_on_focus=False)
         self._said = Static(markup=False, id="find-said")
         self._words: Content | None = None
+        self.wrong = False
+        """Whether what it says is what is wrong with what is typed."""
         self.display = False
 
     def compose(self) -> ComposeResult:
@@ -79,6 +81,7 @@ class FindLine(Widget):
 
     def say(self, words: str, *, wrong: bool = False) -> None:
         """Say something of the search, or what is wrong with it."""
+        self.wrong = wrong
         content = Content.styled(scrub_line(words), "$text-error" if wrong else "$muted")
         if content != self._words:
             self._words = content
