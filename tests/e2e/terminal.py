@@ -46,6 +46,21 @@ class Terminal:
                 return
             self.written += data
 
+    def read_for(self, seconds: float) -> None:
+        """Read what is written within some time."""
+        deadline = time.monotonic() + seconds
+        while select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0]:
+            self.written += os.read(self._master, 65_536)
+
+    def until_still(self, seconds: float = 1.0, timeout_s: float = 30) -> None:
+        """Read until nothing has been written for some time."""
+        deadline = time.monotonic() + timeout_s
+        before = -1
+        while before != len(self.written):
+            assert time.monotonic() < deadline, self.written[-2_000:]
+            before = len(self.written)
+            self.read_for(seconds)
+
     def type(self, keys: bytes) -> None:
         """Press keys."""
         os.write(self._master, keys)
