@@ -65,6 +65,20 @@ class Terminal:
         """Press keys."""
         os.write(self._master, keys)
 
+    def timed(self, keys: bytes, still_s: float = 0.3) -> tuple[float, float]:
+        """Press keys; return how many seconds after them the first and the last of what they lead to came.
+
+        The last is what nothing follows for `still_s` seconds.
+        """
+        began = time.perf_counter()
+        self.type(keys)
+        assert select.select([self._master], [], [], 30)[0], keys
+        first = last = time.perf_counter()
+        while select.select([self._master], [], [], still_s)[0]:
+            self.written += os.read(self._master, 65_536)
+            last = time.perf_counter()
+        return first - began, last - began
+
     def close(self) -> None:
         """End the command."""
         self.process.kill()
