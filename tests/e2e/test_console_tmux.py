@@ -211,9 +211,9 @@ def test_any_size(member: Member, window: Window) -> None:
             window.shows(f"▌    {text}")
             window.press("j")
         window.press("g")
-    for number, word in (("3", "alpha"), ("4", "server2"), ("5", "enter open"), ("1", "Deploy blocker")):
+    for key, word in (("3", "alpha"), ("4", "server2"), ("5", "enter open"), ("1", "Deploy blocker")):
         window.resize(40, 12)
-        window.press(number)
+        window.press(key)
         window.shows(word)
         window.resize(130, 40)
         window.shows(word, "q quit")
