@@ -7,13 +7,16 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
+from textual.actions import ActionParseResult
 from textual.app import App
+from textual.dom import DOMNode
 from textual.types import CSSPathType
+from textual.widgets import Input, TextArea
 
 from claudemail import running
 from claudemail.clock import WallClock, wall_ms
@@ -28,6 +31,7 @@ from claudemail.tui.keymap import usable
 from claudemail.tui.screens.console import ConsoleScreen
 from claudemail.tui.screens.palette import PaletteScreen
 from claudemail.tui.trouble import told
+from claudemail.tui.type_ahead import ASKING, TypeAhead
 from claudemail.tui.writing_desk import StartGateway
 
 _SHORTEST_REFRESH_S = 0.1
@@ -98,6 +102,8 @@ class ConsoleApp(App[None]):
         self._console = ConsoleScreen(office, wall, start_gateway, kept)
         bell = settings.bell and kept.get("bell") is not False
         self._attention = Attention(office.config.node_id, self._to_terminal, time.monotonic, bell=bell)
+        self.ahead = TypeAhead(time.monotonic)
+        """What is typed before there is a line for it."""
         self._changed = asyncio.Event()
         self._unsubscribe: Callable[[], None] | None = None
         self.asked = 0
@@ -173,10 +179,36 @@ class ConsoleApp(App[None]):
             self._driver.write(text)
 
     async def on_event(self, event: events.Event) -> None:
-        """Note that somebody is there."""
+        """Note that somebody is there, and hold keys back that are for a line which is to come."""
         if isinstance(event, events.Key | events.MouseEvent):
             self._attention.touched()
+        if isinstance(event, events.Key) and self.ahead.take(event):
+            return
         await super().on_event(event)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key is for, and note whether a line to type into is to come of it."""
+        asks = isinstance(action, str) and action.removeprefix("app.") in ASKING
+        if asks:
+            self.ahead.wait()
+        done = await super().run_action(action, default_namespace, namespaces)
+        if asks and not done:
+            self._give_back()
+        return done
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Give what was typed ahead to the line it was for."""
+        if isinstance(event.widget, Input | TextArea):
+            self._give_back()
+
+    def _give_back(self) -> None:
+        for key in self.ahead.release():
+            self.post_message(key)
 
     def on_app_focus(self) -> None:
         """Note that the terminal has the focus."""
