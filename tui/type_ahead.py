@@ -17,6 +17,8 @@ ASKING = frozenset(
 )
 """The actions after which somebody types."""
 _GIVES_UP = "escape"
+LEAVING = frozenset({"enter", "tab", "shift+tab"})
+"""The keys by which a line is left for another, or for good."""
 
 
 class TypeAhead:
@@ -26,15 +28,18 @@ class TypeAhead:
         """Make it; `now_s` is a clock that only goes forward."""
         self._now_s = now_s
         self._until: float | None = None
+        self.passing: events.Key | None = None
+        """The key that brings the line."""
         self._held: list[events.Key] = []
 
-    def wait(self) -> None:
-        """A line is to come."""
+    def wait(self, passing: events.Key | None = None) -> None:
+        """A line is to come; a key that brings it, and all before it that are still on their way, may pass."""
+        self.passing = passing
         self._until = self._now_s() + _PATIENCE_S
 
     def take(self, key: events.Key) -> bool:
         """Hold a key back if a line is to come; return whether it was."""
-        if self._until is None:
+        if self._until is None or (self.passing is not None and key.is_forwarded):
             return False
         if self._now_s() > self._until or key.key == _GIVES_UP:
             self.release()
@@ -45,5 +50,5 @@ class TypeAhead:
     def release(self) -> list[events.Key]:
         """Wait no more; return what was held back, in the order in which it was typed."""
         held = sorted(self._held, key=attrgetter("time"))  # some came by way of a list that had the keys before
-        self._until, self._held = None, []
+        self._until, self.passing, self._held = None, None, []
         return [events.Key(key.key, key.character) for key in held]

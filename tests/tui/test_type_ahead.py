@@ -8,18 +8,28 @@ from textual.keys import _character_to_key
 from textual.widgets import Input, TextArea
 
 from claudemail.office import Office
+from claudemail.tui.drafts import KeptDraft
+from claudemail.tui.screens.compose import ComposeScreen
 from tests.tui.board import Board, found, make
 from tests.tui.conftest import NARROW, Console, Seen, Send
+
+_CONTROL = {"\r": "enter", "\t": "tab"}
 
 
 def _at_once(seen: Seen, text: str) -> None:
     for character in text:
-        seen.app.post_message(events.Key(_character_to_key(character), character))
+        key = _CONTROL.get(character) or _character_to_key(character)
+        seen.app.post_message(events.Key(key, None if character in _CONTROL else character))
 
 
 def _typed(seen: Seen) -> str:
     field = seen.app.focused
     return field.value if isinstance(field, Input) else field.text if isinstance(field, TextArea) else ""
+
+
+def _draft(seen: Seen) -> KeptDraft:
+    assert isinstance(seen.app.screen, ComposeScreen)
+    return seen.app.screen.draft
 
 
 @pytest.mark.parametrize(
@@ -39,6 +49,22 @@ async def test_typed_in_one_go(office: Office, console: Console, send: Send, key
         await seen.until(lambda: typed in _typed(seen))
         assert _typed(seen) == typed
         assert await found(office, card) == card
+
+
+async def test_fields_in_one_go(office: Office, console: Console) -> None:
+    """What is typed behind enter or tab goes into the next field, and behind an answer to the pane."""
+    await make(office, "Card", "Other")
+    async with console(office) as seen:
+        board = await Board.opened(seen)
+        _at_once(seen, "abravo\rj")
+        await seen.until(lambda: board.pane.lane.cursor == 1)
+        assert not board.asking
+        _at_once(seen, "c")
+        await seen.until(lambda: isinstance(seen.app.screen, ComposeScreen))
+        _at_once(seen, "alpha\rHello\rfri\tthe body")
+        await seen.until(lambda: _draft(seen).body == "the body")
+        draft = _draft(seen)
+        assert (draft.to, draft.title, draft.due) == ("alpha", "Hello", "fri")
 
 
 async def test_nothing_to_ask(office: Office, console: Console) -> None:
