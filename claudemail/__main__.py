@@ -10,8 +10,6 @@ import sys
 def main() -> None:
     """Run what the process's arguments say, and end the process."""
     code = run(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
     # All is closed and flushed by now. Taking the interpreter apart would cost 30 ms, a fifth of `claudemail check`.
     atexit._run_exitfuncs()  # noqa: SLF001 - what `sys.exit` would call
     os._exit(code)

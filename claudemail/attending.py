@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _SETTLE_S = 0.1
 """What comes within this time is told in one, and the status is written once for it."""
 _WAKE_EVERY_S = 1.0
+_SHARED_S = 60.0
+"""For so long only one session of an instance is woken for mail to all of them; then another is, if nobody was told."""
 _LOOK_EVERY_S = 15.0
 """What no commit tells of, such as a node gone silent or a new day, is seen after this long."""
 _RANKS = {"all": 0, "high": 2, "urgent": 3}
@@ -45,6 +47,8 @@ class Attendant:
         self._files = StatusFiles(office.config.state_dir)
         self._changed = asyncio.Event()
         self._waking: dict[Connection, asyncio.Task[None]] = {}
+        self._shared: dict[int, float] = {}
+        """Briefs to an instance that one of its sessions is being told of, and when that began."""
         self._said = ""
 
     def nudge(self) -> None:
@@ -69,6 +73,8 @@ class Attendant:
 
     async def _look(self) -> None:
         served = [(one, one.party) for one in self._connections() if one.party is not None]
+        since = time.monotonic() - _SHARED_S
+        self._shared = {number: at for number, at in self._shared.items() if at > since}
         try:
             standings = await self._office.standings([party for _, party in served])
             silent = await self._silent()
@@ -96,7 +102,9 @@ class Attendant:
             await self._office.told(party, told)  # by a hook, while no gateway could hear of it
         least = _RANKS.get(self._office.config.wake)
         fresh = [one for one in state.fresh if one.number > told and least is not None and one.rank >= least]
+        fresh = [one for one in fresh if not one.shared or one.number not in self._shared]
         if fresh and connection not in self._waking:
+            self._shared |= {one.number: time.monotonic() for one in fresh if one.shared}
             task = asyncio.create_task(self._wake(connection, party, Standing(state.unread, state.urgent, 0, fresh)))
             self._waking[connection] = task
             task.add_done_callback(lambda _: self._woken(connection))

@@ -39,10 +39,13 @@ def main() -> int:
 
         settings = config.load()
         folder = settings.state_dir
-        return _answer(settings, json.loads(sys.stdin.buffer.read(_MOST_INPUT)))
+        code = _answer(settings, json.loads(sys.stdin.buffer.read(_MOST_INPUT)))
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()  # the process ends without taking itself apart
     except Exception as error:  # noqa: BLE001 - see above
         _note(folder, error)
         return 0
+    return code
 
 
 def _answer(settings: Config, event: dict[str, Any]) -> int:

@@ -8,7 +8,4 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 from claudemail.claude_code import hook
 
 if __name__ == "__main__":
-    code = hook.main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(hook.main())

@@ -30,6 +30,7 @@ def main(*, plain: bool = False, width: int | None = None) -> int:
     except Exception:  # noqa: BLE001 - a status line has no place for what went wrong; `claudemail doctor` has
         text = _OFFLINE
     sys.stdout.buffer.write(text.encode() + b"\n")
+    sys.stdout.buffer.flush()
     return 0
 
 

@@ -40,7 +40,7 @@ COMMANDS = {
     "gateway": "Run this node's gateway, start and stop it, or have it run as a service.",
     "setup": "Set Claude Code up: the MCP server, its permission, the hooks and the status line.",
     "plugin": "Print the folder of the Claude Code plugin: a marketplace with one plugin in it.",
-    "statusline": "Print the status line of a Claude Code session: callsign, unread, urgent, due actions, silent nodes.",
+    "statusline": "Print the status line of a Claude Code session.",
     "hook": "Answer a hook of Claude Code's, given on stdin.",
     "mcp": "Serve one Claude Code session on stdin and stdout.",
     "shapes": "Print the JSON schema of what a command prints with --json.",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from claudemail.cli.options import examples
 
-@click.command()
+
+@click.command(epilog=examples("claudemail hook <event.json"))
 def command() -> int:
     """Answer a hook of Claude Code's, given on stdin.
 

@@ -12,6 +12,7 @@ from claudemail.cli.printing import say
 
 @click.command(
     epilog=examples(
+        "claudemail plugin",
         'claude plugin marketplace add "$(claudemail plugin)" && claude plugin install claudemail@claudemail',
         'claude --plugin-dir "$(claudemail plugin)/claudemail"',
     )

@@ -17,7 +17,10 @@ from claudemail.cli.printing import say
     "--width", type=click.IntRange(8, 1_000), metavar="N", help="Cells that it may take.  [default: $COLUMNS]"
 )
 def command(snippet: bool, plain: bool, width: int | None) -> int:
-    """Print the status line of a Claude Code session: callsign, unread, urgent, due actions, silent nodes."""
+    """Print the status line of a Claude Code session.
+
+    It tells its callsign, unread and urgent mail, actions that are due, and silent nodes.
+    """
     from claudemail.claude_code import status_line
 
     if snippet:

@@ -7,14 +7,18 @@ import os
 import re
 import shlex
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from claudemail.claude_code.hook import LOG
 from claudemail.config import Config
 from claudemail.doctor.finding import Examined, ok, problem, warning
+from claudemail.text import scrub_line
 
 _WORD = "claudemail"
+_LATELY_S = 7 * 86_400
 _HOW = "Run `claudemail setup`, or install the plugin."
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 _SHELL = re.compile(r"[$`;&|<>(){}*?\n]")
@@ -22,8 +26,7 @@ _SHELL = re.compile(r"[$`;&|<>(){}*?\n]")
 
 
 def settings(config: Config) -> Iterator[Examined]:
-    """Look at the user's settings, and at those of the folder that the doctor was called in."""
-    del config
+    """Look at the user's settings, and at those of the folder that the doctor was called in; and whether hooks went wrong."""
     home = Path(os.path.expanduser("~"))
     files = [
         home / ".claude.json",
@@ -40,13 +43,34 @@ def settings(config: Config) -> Iterator[Examined]:
         except (OSError, ValueError, RecursionError) as error:
             yield warning("claude code", f"{path} cannot be read: {error}", "Mend it: Claude Code reads it, too.")
     servers = [(where, server) for path, data in found for where, server in _servers(path, data)]
-    if not servers:
+    plugin = any(_has_plugin(data) for _, data in found)
+    if plugin:
+        yield ok("claude code", "the plugin is installed")
+    if not servers and not plugin:
         yield warning("claude code", "no MCP server `claudemail` is set up for this user or folder", _HOW)
     for where, server in servers:
         yield _program("claude code", f"the MCP server in {where}", str(server.get("command", "")))
     for path, data in found:
-        for line in _commands(data):
+        for line in dict.fromkeys(_commands(data)):
             yield from _line(f"a hook or status line in {path}", line)
+    yield from _hooks_log(Path(config.state_dir, LOG))
+
+
+def _hooks_log(path: Path) -> Iterator[Examined]:
+    """Say what went wrong with a hook lately: it never tells the session."""
+    try:
+        if time.time() - path.stat().st_mtime > _LATELY_S:
+            return
+        last = path.read_text("utf-8", "replace").splitlines()[-1]
+    except (OSError, IndexError):
+        return
+    yield warning("hooks", f"the last hook that went wrong: {scrub_line(last)}", f"All of them are in {path}.")
+
+
+def _has_plugin(data: object) -> bool:
+    return any(
+        name.partition("@")[0] == _WORD and enabled is True for name, enabled in _members(data, "enabledPlugins")
+    )
 
 
 def _servers(path: Path, data: object) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -19,15 +19,17 @@ _BUSY_S = 0.5
 class Fresh:
     """A brief that is unread."""
 
-    __slots__ = ("node", "number", "rank", "sender", "title")
+    __slots__ = ("node", "number", "rank", "sender", "shared", "title")
 
-    def __init__(self, number: int, rank: int, sender: str, node: str, title: str) -> None:
+    def __init__(self, number: int, rank: int, sender: str, node: str, title: str, *, shared: bool = False) -> None:
         self.number = number
         self.rank = rank
         """0 for low priority to 3 for urgent."""
         self.sender = sender
         self.node = node
         self.title = title
+        self.shared = shared
+        """Whether it is only in the last of the mailboxes, an instance's, which several sessions may have."""
 
     @property
     def is_urgent(self) -> bool:
@@ -85,7 +87,10 @@ def standing(
         ).fetchall()
         for name in names
     ]
-    fresh = {row[0]: Fresh(*row) for walk in walks for row in walk}
+    fresh: dict[int, Fresh] = {}
+    for place, walk in enumerate(walks):
+        for row in walk:
+            fresh.setdefault(row[0], Fresh(*row, shared=place > 0))
     newest = sorted(fresh.values(), key=lambda one: -one.number)[:_MOST]
     return Standing(counts[0] or 0, counts[1] or 0, due, newest)
 

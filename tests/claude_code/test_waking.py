@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,11 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mcp import Client, StdioServerParameters, stdio_client
 
 from claudemail.claude_code.status_files import BY_PID, FOLDER
 from claudemail.clients import Clients
 from claudemail.model.brief import Draft
 from claudemail.office import Office
+from claudemail.running import own_command
 from claudemail.testing import Fleet, Member
 from tests.claude_code.conftest import Inbox
 
@@ -48,11 +51,19 @@ def served(connect: Connect, inbox: Inbox) -> Callable[..., AbstractAsyncContext
     """A session of a member whose Claude Code has an inbox."""
 
     @asynccontextmanager
-    async def opened(member: Member, *, reachable: bool = True) -> AsyncIterator[Any]:
+    async def opened(member: Member, *, reachable: bool = True, apart: bool = False) -> AsyncIterator[Any]:
         path = str(inbox.path) if reachable else f"{inbox.path}-none"
         more = {"CLAUDE_CODE_MESSAGING_SOCKET": path, "CLAUDE_CODE_MESSAGING_TOKEN": "a token"}
-        async with connect(SimpleNamespace(environment={**member.environment, **more})) as session:
-            yield session
+        environment = {**member.environment, **more}
+        if not apart:
+            async with connect(SimpleNamespace(environment=environment)) as session:
+                yield session
+            return
+        # As of another Claude Code: the shell that stays is its process.
+        line = f"{shlex.join(own_command('mcp'))}; true"
+        command = StdioServerParameters(command="sh", args=["-c", line], env=environment)
+        async with Client(stdio_client(command)) as client:
+            yield client
 
     return opened
 
@@ -113,6 +124,17 @@ async def test_priorities_that_wake(fleet: Fleet, served: Any, inbox: Inbox, wak
     assert len(inbox.heard) == len(woken)
 
 
+async def test_mail_to_an_instance_wakes_one_of_its_sessions(node: Fleet, served: Any, inbox: Inbox) -> None:
+    """Of two sessions that share an instance's mailbox one is woken, and both for mail to all."""
+    member = node["server1"]
+    async with served(member), served(member, apart=True), await Office.open(member.config) as office:
+        await post(office, "instance1", "to one of you")
+        assert "for alpha" in await inbox.until(1)
+        await post(office, "all", "to all of you")
+        await inbox.until(3)
+    assert sorted("for alpha" in text for text in inbox.heard[1:]) == [False, True]
+
+
 def _file(member: Member, name: str) -> str:
     path = Path(member.config.state_dir, FOLDER, name)
     return path.read_text() if path.exists() else ""
@@ -143,9 +165,8 @@ async def test_status_files_are_true_while_a_session_is_there(node: Fleet, serve
         await until(lambda: _file(member, "alpha.plain") == "✉ alpha · 1 unread · 1 urgent · 1 due\n")
         assert link.resolve() == Path(member.config.state_dir, FOLDER, "alpha").resolve()
         assert "\x1b[31m · 1 urgent\x1b[0m" in link.read_text()
-        assert json.loads(_file(member, "alpha.json")) == {
-            "callsign": "alpha", "node": "server1", "unread": 1, "urgent": 1, "due": 1, "silent": [],
-        }  # fmt: skip
+        status = {"callsign": "alpha", "node": "server1", "unread": 1, "urgent": 1, "due": 1, "silent": []}
+        await until(lambda: json.loads(_file(member, "alpha.json")) == status)
         await session("digest")
         await until(lambda: _file(member, "alpha.plain") == "✉ alpha · no mail · 1 due\n")
     await until(lambda: not link.is_symlink())

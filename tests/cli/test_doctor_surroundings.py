@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -44,6 +45,26 @@ class TestClaudeCode:
         assert clinic.one("claude code")[0] == "warning"
         clinic.settings(SETTINGS, ".claude/settings.json")
         assert clinic.findings("claude code") == []
+
+    def test_the_plugin(self, clinic: Clinic) -> None:
+        """The plugin brings the server; one that is switched off does not."""
+        clinic.settings({})
+        clinic.settings({"enabledPlugins": {"claudemail@claudemail": True}}, ".claude/settings.json")
+        assert clinic.findings("claude code") == []
+        clinic.settings({"enabledPlugins": {"claudemail@claudemail": False}}, ".claude/settings.json")
+        assert clinic.one("claude code")[0] == "warning"
+
+    def test_a_hook_that_went_wrong(self, clinic: Clinic) -> None:
+        """What went wrong with a hook lately is said: nobody else is told of it."""
+        clinic.settings(SETTINGS)
+        log = clinic.folder / "hooks.log"
+        log.write_text("2026-01-01 hook: one\n2026-01-02 hook: DatabaseError: \x1b[2Janother\n")
+        state, what, remedy = clinic.one("hooks")
+        assert state == "warning"
+        assert what.endswith("hook: DatabaseError: [2Janother")
+        assert str(log) in remedy
+        os.utime(log, (1, 1))
+        assert clinic.findings("hooks") == []
 
     def test_server_of_a_project(self, clinic: Clinic) -> None:
         """A server that is set up for the folder in the user's own settings counts as well."""

@@ -201,6 +201,7 @@ class TestOutput:
         ("gateway status", ["gateway", "status", "--json"]),
         ("keys rotate", ["keys", "rotate", "--json"]),
         ("console", ["console", "--json"]),
+        ("setup", ["setup", "--dry-run", "--json"]),
         ("rebuild files", ["rebuild", "files", "--json"]),
         ("error", ["read", "zzzz", "--json"]),
         ("error", ["action", "create", "--json"]),

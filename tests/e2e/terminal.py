@@ -46,9 +46,38 @@ class Terminal:
                 return
             self.written += data
 
+    def read_for(self, seconds: float) -> None:
+        """Read what is written within some time."""
+        deadline = time.monotonic() + seconds
+        while select.select([self._master], [], [], max(deadline - time.monotonic(), 0))[0]:
+            self.written += os.read(self._master, 65_536)
+
+    def until_still(self, seconds: float = 1.0, timeout_s: float = 30) -> None:
+        """Read until nothing has been written for some time."""
+        deadline = time.monotonic() + timeout_s
+        before = -1
+        while before != len(self.written):
+            assert time.monotonic() < deadline, self.written[-2_000:]
+            before = len(self.written)
+            self.read_for(seconds)
+
     def type(self, keys: bytes) -> None:
         """Press keys."""
         os.write(self._master, keys)
+
+    def timed(self, keys: bytes, still_s: float = 0.3) -> tuple[float, float]:
+        """Press keys; return how many seconds after them the first and the last of what they lead to came.
+
+        The last is what nothing follows for `still_s` seconds.
+        """
+        began = time.perf_counter()
+        self.type(keys)
+        assert select.select([self._master], [], [], 30)[0], keys
+        first = last = time.perf_counter()
+        while select.select([self._master], [], [], still_s)[0]:
+            self.written += os.read(self._master, 65_536)
+            last = time.perf_counter()
+        return first - began, last - began
 
     def close(self) -> None:
         """End the command."""

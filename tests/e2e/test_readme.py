@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -144,9 +143,3 @@ def test_the_readme_names_every_tool_and_every_exit_code() -> None:
     said = re.search(r"Exit codes: (.*?)\. `claudemail COMMAND", README, re.DOTALL)
     assert said
     assert [int(one.split()[0]) for one in said[1].split(", ")] == [code for code, _ in EXIT_CODES]
-
-
-def test_tools_of_the_readme_are_for_claude_code() -> None:
-    """The MCP configuration starts the command that a session is."""
-    server: dict[str, Any] = json.loads(fenced("json")[0])["mcpServers"]["claudemail"]
-    assert (server["command"], server["args"]) == ("claudemail", ["mcp"])

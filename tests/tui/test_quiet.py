@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from textual.geometry import Region
 
+from claudemail.model.roster import Presence
 from claudemail.office import Office
+from claudemail.office.actions import ActionUpdate
 from claudemail.tui import app
 from claudemail.tui.app import ConsoleApp
-from tests.tui.conftest import NARROW, WIDE, Console, Send
+from tests.tui.board import Board, make
+from tests.tui.conftest import NARROW, WIDE, Clock, Console, Seen, Send
+from tests.tui.fleet import again, claim, hear
 
 
 class Counting(ConsoleApp):
@@ -87,3 +93,48 @@ async def test_ages_move_with_the_minute(office: Office, console: Console, send:
         seen.clock.now = row.at + 12 * 60_000
         seen.app.ask_again()
         await seen.until(lambda: any(("title" in line and "11m" in line) or "12m" in line for line in seen.lines()))
+
+
+async def _frames_of(seen: Seen, change: Callable[[], Awaitable[object]]) -> int:
+    """Return how many frames are written for what one change leads to."""
+    app = seen.app
+    assert isinstance(app, Counting)
+    app.frames = 0
+    asked = app.asked
+    await change()
+    await seen.until(lambda: app.asked > asked)
+    await again(seen)
+    return app.frames
+
+
+async def test_a_change_of_many_cards_is_drawn_at_once(office: Office, console: Console) -> None:
+    """Thirty actions that become pressing, or go to another lane, take no more frames than one does."""
+    actions = await make(office, *(f"action {number}" for number in range(31)), assignee="me")
+    async with console(office, kind=Counting) as seen:
+        await Board.opened(seen)
+        await again(seen)
+        for fields in ({"priority": "high"}, {"status": "wip"}):
+            wanted = ActionUpdate.model_validate(fields)
+            one, thirty = [
+                await _frames_of(seen, partial(office.update_actions, office.operator(), [(id, wanted) for id in ids]))
+                for ids in ([actions[0].id], [action.id for action in actions[1:]])
+            ]
+            assert 1 <= thirty <= max(one, 2), fields
+
+
+async def test_a_heartbeat_of_many_is_drawn_at_once(office: Office, console: Console, clock: Clock) -> None:
+    """A heartbeat that changes every row of a node takes two frames at most: the rows, and the headline."""
+
+    def roster(project: str) -> list[Presence]:
+        names = [f"charlie-{number}" for number in range(2, 22)]
+        return [Presence(instance="instance2", callsign=name, live=True, pid=7, project=project) for name in names]
+
+    await claim(office, "alpha")
+    await hear(office, clock, roster=roster("before"))
+    async with console(office, kind=Counting) as seen:
+        await seen.press("3")
+        await seen.until(lambda: seen.text().count("before") == 20)
+        await again(seen)
+        frames = await _frames_of(seen, partial(hear, office, clock, roster=roster("after")))
+        assert seen.text().count("after") == 20
+        assert 1 <= frames <= 2

@@ -46,7 +46,7 @@ class BesidePane(Pane, Generic[Row]):
 
     def take_keys(self) -> None:
         """Give the keys to the list, or to the text where only that is seen."""
-        (self.facts if self.reading and not self.wide else self.listing).focus()
+        self.screen.set_focus(self.facts if self.reading and not self.wide else self.listing)
 
     def about(self, row: Row) -> Content:
         """Return the text about a row."""
@@ -68,7 +68,7 @@ class BesidePane(Pane, Generic[Row]):
     def read(self) -> None:
         """Give the keys to the text, over the list where it is narrow."""
         self.add_class("-reading")
-        self.facts.focus()
+        self.screen.set_focus(self.facts)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Going back needs something to go back from; two sides need room."""
@@ -80,13 +80,13 @@ class BesidePane(Pane, Generic[Row]):
     def action_back(self) -> None:
         """Go back to the list."""
         self.remove_class("-reading", "-zoom")
-        self.listing.focus()
+        self.screen.set_focus(self.listing)
 
     def action_other(self) -> None:
         """Give the keys to the text, or back to the list."""
         if self.has_class("-zoom"):
             self.toggle_class("-zoom-facts")
-        (self.listing if self.facts.has_focus else self.facts).focus()
+        self.screen.set_focus(self.listing if self.facts.has_focus else self.facts)
 
     def action_zoom(self) -> None:
         """Give all of the room to the side that has the keys, or take that back."""
@@ -96,5 +96,5 @@ class BesidePane(Pane, Generic[Row]):
     def on_resize(self) -> None:
         """Do not leave the keys where nothing is seen, and tell in more or fewer words."""
         if not self.wide and not self.reading and not self.has_class("-below") and self.facts.has_focus:
-            self.listing.focus()
+            self.screen.set_focus(self.listing)
         self.draw()

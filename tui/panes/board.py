@@ -163,13 +163,13 @@ class BoardPane(Pane):
 
     def take_keys(self) -> None:
         """Give the keys to the lane, or to the action where only that is seen."""
-        (self.detail if self.in_place else self.lane).focus()
+        self.screen.set_focus(self.detail if self.in_place else self.lane)
 
     def enter(self, index: int) -> None:
         """Go to a lane."""
         self.at = index
         self._lay_out()
-        self.lane.focus()
+        self.screen.set_focus(self.lane)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Note the lane that got the keys, as by a click."""
@@ -199,7 +199,7 @@ class BoardPane(Pane):
             lane.paint()
         self._strip.say(self.at, self.board.totals(), self.filter.words)
         if not self._sees_detail and self.detail.has_focus:
-            self.lane.focus()
+            self.screen.set_focus(self.lane)
         self._follow()
 
     @property
@@ -257,7 +257,7 @@ class BoardPane(Pane):
         self._wanted = id
         self.add_class("-opened")
         self._lay_out()
-        self.detail.focus()
+        self.screen.set_focus(self.detail)
         self.run_worker(self._shown(id), group="detail")
 
     def on_lane_list_wanted(self, event: LaneList.Wanted) -> None:
@@ -350,7 +350,7 @@ class BoardPane(Pane):
         """Take one step back: from the action, the marks, the filters one by one, the zoom."""
         if self.opened or self.detail.has_focus:
             self._leave_detail()
-            self.lane.focus()
+            self.screen.set_focus(self.lane)
         elif any(lane.marked for lane in self.lanes):
             for lane in self.lanes:
                 lane.unmark()
@@ -366,7 +366,7 @@ class BoardPane(Pane):
 
     def action_other(self) -> None:
         """Give the keys to the action beside the lanes, or back to the lane."""
-        (self.lane if self.detail.has_focus else self.detail).focus()
+        self.screen.set_focus(self.lane if self.detail.has_focus else self.detail)
 
     def action_zoom(self) -> None:
         """Give one lane all of the room, or have all lanes seen again."""

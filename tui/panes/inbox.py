@@ -92,7 +92,7 @@ class InboxPane(InboxSearch):
 
     def take_keys(self) -> None:
         """Give the keys to the list, or to the brief where only that is seen."""
-        (self.side.seen if self.reading and not self._split else self.listing).focus()
+        self.screen.set_focus(self.side.seen if self.reading and not self._split else self.listing)
 
     # What is listed
 
@@ -221,7 +221,7 @@ class InboxPane(InboxSearch):
     def action_other(self) -> None:
         """Give the keys to the brief beside the list, or back to the list; nothing is opened."""
         to_list = self.side.has_keys or self.find_line.is_typed_into
-        (self.listing if to_list else self.side.seen).focus()
+        self.screen.set_focus(self.listing if to_list else self.side.seen)
 
     def action_back(self) -> None:
         """Go one step back: from thread or source to the brief, to the list, from marks, from a search, from a filter."""
@@ -252,7 +252,7 @@ class InboxPane(InboxSearch):
 
     def _laid_out(self) -> None:
         if not self._split and not self.reading and not self.find_line.is_typed_into:
-            self.listing.focus()
+            self.screen.set_focus(self.listing)
         self._want_current()
         self.refresh_bindings()
 

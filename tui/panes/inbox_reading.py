@@ -144,7 +144,7 @@ class InboxReading(BriefKeys):
         self.add_class("-reading")
         if mode is Mode.BRIEF:
             self.side.turn(mode)
-        self.side.seen.focus()
+        self.screen.set_focus(self.side.seen)
         self.refresh_bindings()
         self.run_worker(self._open(id, mode), group="brief")
 
@@ -187,7 +187,7 @@ class InboxReading(BriefKeys):
 
     def _turn_back(self) -> None:
         self.side.turn(Mode.BRIEF)
-        self.side.seen.focus()
+        self.screen.set_focus(self.side.seen)
         self.refresh_bindings()
 
     def action_next(self) -> None:
@@ -223,5 +223,5 @@ class InboxReading(BriefKeys):
 
     def _back_to_list(self) -> None:
         self.remove_class("-reading")
-        self.listing.focus()
+        self.screen.set_focus(self.listing)
         self._want_current()

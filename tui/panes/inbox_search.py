@@ -99,7 +99,7 @@ class InboxSearch(InboxReading):
         had_keys = self.inbox.has_focus
         self.inbox.display, self.results.display = False, True
         if had_keys:
-            self.results.focus()
+            self.screen.set_focus(self.results)
         self._want_current()
 
     def _leave_results(self) -> None:
@@ -108,7 +108,7 @@ class InboxSearch(InboxReading):
         self.found = None
         self.results.display, self.inbox.display = False, True
         if had_keys:
-            self.inbox.focus()
+            self.screen.set_focus(self.inbox)
         self._want_current()
         self._do(self.refresh_pane())
 
@@ -116,7 +116,7 @@ class InboxSearch(InboxReading):
         """Forget what was searched for."""
         self.find_line.close()
         self._leave_results()
-        self.inbox.focus()
+        self.screen.set_focus(self.inbox)
 
     def _query(self, text: str) -> Query:
         query = parse(as_typed(text), day_of(self.office.now()))

@@ -70,7 +70,7 @@ class RosterPane(Pane):
 
     def take_keys(self) -> None:
         """Give the keys to the list."""
-        self.listing.focus()
+        self.screen.set_focus(self.listing)
 
     @property
     def aside(self) -> str:
@@ -193,7 +193,7 @@ class RosterPane(Pane):
     def action_find(self) -> None:
         """Begin to find somebody."""
         self._input.display = True
-        self._input.focus()
+        self.screen.set_focus(self._input)
         self._draw_legend()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -205,7 +205,7 @@ class RosterPane(Pane):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go on in the list of those who fit."""
         event.stop()
-        self.listing.focus()
+        self.screen.set_focus(self.listing)
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
         """Take the line away once it has not the keys any more."""
@@ -222,7 +222,7 @@ class RosterPane(Pane):
     def action_back(self) -> None:
         """Show everybody again; then take the marks away."""
         if self._input.value or self._input.has_focus:
-            self.listing.focus()
+            self.screen.set_focus(self.listing)
             self._narrow(self._filter, only_here=self._only_here, word="")
             self._tell()
         else:

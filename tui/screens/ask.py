@@ -15,8 +15,11 @@ from textual.widgets import Input, Static
 
 from claudemail.text import scrub_line
 from claudemail.tui.bindings import ASK
-from claudemail.tui.widgets.choices import Choice, Choices
+from claudemail.tui.widgets.choices import SHOWN, Choice, Choices
 from claudemail.tui.widgets.fields import Line
+
+_OTHER_LINES = 5
+"""How many lines the question, its answer and the rest take beside the choices."""
 
 Check = Callable[[str], tuple[str, bool]]
 """Given what was typed: what it means, in words, and whether it can be taken."""
@@ -64,6 +67,10 @@ class AskScreen(ModalScreen[str | None]):
         self._input.focus()
         self._narrow(self._question.value if not self._question.choices else "")
         self._say(self._question.value)
+
+    def on_resize(self) -> None:
+        """Show fewer choices where there are few lines: as many as fit in the three quarters that the question may take."""
+        self._choices.show_at_most(max(min(SHOWN, self.size.height * 3 // 4 - _OTHER_LINES), 3))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

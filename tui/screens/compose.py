@@ -25,7 +25,7 @@ from claudemail.office.directory import Directory
 from claudemail.text import scrub, scrub_line
 from claudemail.tui import editor
 from claudemail.tui.bindings import COMPOSE
-from claudemail.tui.columns import priority_words
+from claudemail.tui.columns import priority_words, shortened
 from claudemail.tui.drafts import Drafts, KeptDraft
 from claudemail.tui.moments import to_minute
 from claudemail.tui.recipients import choices, meaning
@@ -163,11 +163,9 @@ class ComposeScreen(ModalScreen[KeptDraft | None]):
         return to_minute(self._wall())
 
     def _say_head(self, kept: str = "") -> None:
-        self._head.update(
-            Content.assemble(
-                (scrub_line(heading(self._begun)), "bold $primary"), (f"   {kept}" if kept else "", "$muted")
-            )
-        )
+        aside = f"   {kept}" if kept else ""
+        words = shortened(heading(self._begun), max((self._head.content_size.width or self.size.width) - len(aside), 0))
+        self._head.update(Content.assemble((words, "bold $primary"), (aside, "$muted")))
 
     def _say_priority(self) -> None:
         style = {Priority.URGENT: "bold $urgent", Priority.HIGH: "$high"}.get(self._priority, "")

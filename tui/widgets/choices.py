@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.message import Message
@@ -13,8 +14,10 @@ from textual.widgets import Static
 
 from claudemail.text import scrub_line
 from claudemail.tui import glyphs
+from claudemail.tui.columns import fit
 
 SHOWN = 10
+_GAP = "  "
 
 
 class Choice(NamedTuple):
@@ -62,6 +65,11 @@ class Choices(Static):
         self._all = list(choices)
         self.narrow(self._typed)
 
+    def show_at_most(self, count: int) -> None:
+        """Have so many seen at once."""
+        self.shown = count
+        self.update(self._lines())
+
     def narrow(self, typed: str) -> None:
         """Show what fits: first what begins so, then what has it anywhere."""
         self._typed = typed
@@ -85,23 +93,38 @@ class Choices(Static):
 
     def _draw(self) -> None:
         self.display = bool(self._fitting)
+        self.update(self._lines())
+
+    def on_resize(self) -> None:
+        """Share the room out anew."""
+        self.update(self._lines())
+
+    def _lines(self) -> Content:
         seen = self._fitting[self._top : self._top + self.shown]
-        width = max((len(one.shown) for one in seen), default=0)
+        width = self._label_width(seen)
         lines = []
         for index, one in enumerate(seen, self._top):
             on = index == self._at
-            bar = glyphs.CURSOR if on else " "
             lines.append(
                 Content.assemble(
-                    (bar, "$primary"),
-                    (one.shown.ljust(width), "bold" if on else ""),
-                    ("  " + scrub_line(one.about), "$muted"),
+                    (glyphs.CURSOR if on else " ", "$primary"),
+                    (fit(one.shown, width), "bold" if on else ""),
+                    (_GAP + scrub_line(one.about), "$muted"),
                 )
             )
         more = len(self._fitting) - self._top - len(seen)
         if more > 0:
             lines.append(Content.styled(f"  and {more} more", "$muted"))
-        self.update(Content("\n").join(lines))
+        return Content("\n").join(lines)
+
+    def _label_width(self, seen: Sequence[Choice]) -> int:
+        """Return how wide the column of labels is: where not all fits, they leave a third of the room to what is said of them."""
+        longest = max((cell_len(one.shown) for one in seen), default=0)
+        room = self.content_size.width - 1 - len(_GAP)
+        if room <= 0:  # it has not been laid out yet
+            return longest
+        about = max((cell_len(one.about) for one in seen), default=0)
+        return min(longest, max(room - about, room * 2 // 3))
 
     def on_click(self, event: events.Click) -> None:
         """Pick the choice that was clicked."""

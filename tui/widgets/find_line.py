@@ -71,7 +71,7 @@ class FindLine(Widget):
         if not self.display:
             self.display = True
             self.say("")
-        self._input.focus()
+        self.screen.set_focus(self._input)
 
     def close(self) -> None:
         """Hide the line; what was typed is forgotten."""

@@ -313,7 +313,9 @@ class RowList(Widget, Generic[Row], can_focus=True):
             gutter.append(Segment(glyphs.MARKED if marked else " ", base + self.style_of("mark")))
         room = max(width - len(gutter), 1)
         return [
-            Strip([*gutter, *(Segment(text, base + style) for text, style in line)]).adjust_cell_length(width, base)
+            Strip(_joined([*gutter, *(Segment(text, base + style) for text, style in line)])).adjust_cell_length(
+                width, base
+            )
             for line in self.parts(row, room)
         ]
 
@@ -323,3 +325,23 @@ class RowList(Widget, Generic[Row], can_focus=True):
 
     def _whole(self, name: str) -> Style:
         return self.get_component_rich_style(f"rows--{name}")
+
+
+def _joined(segments: Sequence[Segment]) -> list[Segment]:
+    """Join what is drawn in one style, blanks with what stands before them: the terminal gets half as much for the same."""
+    joined: list[Segment] = []
+    for segment in segments:
+        if joined and _is_drawn_alike(segment, joined[-1]):
+            joined[-1] = Segment(joined[-1].text + segment.text, joined[-1].style)
+        else:
+            joined.append(segment)
+    return joined
+
+
+def _is_drawn_alike(segment: Segment, before: Segment) -> bool:
+    """Return whether a segment looks the same in the style of the one before: a blank shows no more than its background."""
+    style, other = segment.style, before.style
+    if style is None or other is None or style == other:
+        return style == other
+    lined = any(one.reverse or one.underline or one.strike for one in (style, other))
+    return segment.text.isspace() and style.bgcolor == other.bgcolor and not lined

@@ -68,7 +68,7 @@ class Side(Widget):
             for one, pane in self._panes.items():
                 pane.display = one is mode
             if had_keys:
-                self.seen.focus()
+                self.screen.set_focus(self.seen)
 
     async def show(self, view: BriefView | None, now_ms: int) -> None:
         """Show a brief, or nothing, as a brief; its source is ready as well where that is seen."""
