@@ -636,5 +636,7 @@ class ConsoleView(View):
     status: StatusView
     needs: list[str]
     """What needs a person, the gravest first."""
+    findings: dict[str, int]
+    """How many findings of each severity the checkup has."""
     inbox: InboxPage
     roster: RosterView
