@@ -168,11 +168,12 @@ def gateway(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
     """This node's gateway is down while it has peers, or peers cannot reach it."""
     del limits
     waiting = sum(lane.waiting for lane in snapshot.lanes)
+    briefs = sum(lane.briefs for lane in snapshot.lanes)
     if snapshot.lanes and not snapshot.gateway_running:
         yield Finding(
             rule=Rule.GATEWAY,
             severity=Severity.CRITICAL if waiting else Severity.WARNING,
-            what="the gateway of this node is down" + (f", {_waiting(waiting)}" if waiting else ""),
+            what="the gateway of this node is down" + (f", {_waiting(waiting, briefs)}" if waiting else ""),
             remedy="Start it with `claudemail gateway`; the next session or send does so, too.",
         )
     elif snapshot.listen_error:
@@ -234,7 +235,7 @@ def undelivered(snapshot: Snapshot, limits: Thresholds) -> Iterator[Finding]:
             yield Finding(
                 rule=Rule.UNDELIVERED,
                 severity=Severity.CRITICAL,
-                what=f"{_waiting(lane.waiting, lane.node)}, the oldest for {ago(0, age)}{why}",
+                what=f"{_waiting(lane.waiting, lane.briefs, lane.node)}, the oldest for {ago(0, age)}{why}",
                 since=lane.oldest_at,
                 remedy=f"See that {lane.node} runs a gateway and {_way(lane)}; it goes out by itself then.",
                 node=lane.node,
@@ -406,9 +407,11 @@ RULES: tuple[Callable[[Snapshot, Thresholds], Iterator[Finding]], ...] = (
 )
 
 
-def _waiting(count: int, node: str | None = None) -> str:
+def _waiting(parcels: int, briefs: int, node: str | None = None) -> str:
+    """Return what waits: the briefs; where only receipts and changes to actions do, those."""
+    count, what = (briefs, "brief") if briefs else (parcels, "parcel")
     whither = "" if node is None else f" for {node}"
-    return f"{plural(count, 'parcel')}{whither} {'waits' if count == 1 else 'wait'}"
+    return f"{plural(count, what)}{whither} {'waits' if count == 1 else 'wait'}"
 
 
 def _action(action: ActionView) -> str:

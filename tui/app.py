@@ -8,13 +8,17 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
+from textual.actions import ActionParseResult
 from textual.app import App
+from textual.dom import DOMNode
+from textual.notifications import SeverityLevel
 from textual.types import CSSPathType
+from textual.widgets import Input, TextArea
 
 from claudemail import running
 from claudemail.clock import WallClock, wall_ms
@@ -29,6 +33,7 @@ from claudemail.tui.keymap import usable
 from claudemail.tui.screens.console import ConsoleScreen
 from claudemail.tui.screens.palette import PaletteScreen
 from claudemail.tui.trouble import told
+from claudemail.tui.type_ahead import ASKING, LEAVING, TypeAhead
 from claudemail.tui.writing_desk import StartGateway
 
 _SHORTEST_REFRESH_S = 0.1
@@ -101,6 +106,9 @@ class ConsoleApp(App[None]):
         self._console = ConsoleScreen(office, wall, start_gateway, kept)
         bell = settings.bell and kept.get("bell") is not False
         self._attention = Attention(office.config.node_id, self._to_terminal, time.monotonic, bell=bell)
+        self.ahead = TypeAhead(time.monotonic)
+        """What is typed before there is a line for it."""
+        self._told: dict[str, float] = {}
         self._changed = asyncio.Event()
         self._unsubscribe: Callable[[], None] | None = None
         self.asked = 0
@@ -176,10 +184,54 @@ class ConsoleApp(App[None]):
             self._driver.write(text)
 
     async def on_event(self, event: events.Event) -> None:
-        """Note that somebody is there."""
+        """Note that somebody is there, and hold keys back that are for a line which is to come."""
         if isinstance(event, events.Key | events.MouseEvent):
             self._attention.touched()
+        if isinstance(event, events.Key) and self.ahead.take(event):
+            return
+        leaving = event if isinstance(event, events.Key) and event.key in LEAVING and not event.is_forwarded else None
         await super().on_event(event)
+        if leaving is not None and isinstance(field := self.focused, Input):
+            self.ahead.wait(leaving)
+            self._follow(field, lambda: self._follow(field, lambda: self._arrived(leaving)))
+
+    def _follow(self, node: DOMNode | None, then: Callable[[], None]) -> None:
+        """Go the way of a message from a node up to the app, behind it, and then do something.
+
+        A key by which a line is left comes up to the app that way, and what the app has the line do of it, once more.
+        """
+        if node is None or node is self:  # a screen that comes to be seen again takes its focus up first
+            self.screen.call_later(self.call_later, then)
+        else:
+            node.call_later(node.call_later, self._follow, node.parent, then)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key is for, and note whether a line to type into is to come of it."""
+        asks = isinstance(action, str) and action.removeprefix("app.") in ASKING
+        if asks:
+            self.ahead.wait()
+        done = await super().run_action(action, default_namespace, namespaces)
+        if asks and not done:
+            self._give_back()
+        return done
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Give what was typed ahead to the line it was for."""
+        if isinstance(event.widget, Input | TextArea) and self.ahead.passing is None:
+            self._give_back()
+
+    def _arrived(self, key: events.Key) -> None:
+        if self.ahead.passing is key:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        for key in self.ahead.release():
+            self.post_message(key)
 
     def on_app_focus(self) -> None:
         """Note that the terminal has the focus."""
@@ -188,6 +240,23 @@ class ConsoleApp(App[None]):
     def on_app_blur(self) -> None:
         """Note that the terminal has the focus no more."""
         self._attention.focus(has=False)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Tell something; trouble that is told of already, and to be read still, is not told of once more."""
+        now = time.monotonic()
+        if severity == "error" and now < self._told.get(message, now):
+            return
+        self._told = {words: until for words, until in self._told.items() if now < until}
+        self._told[message] = now + (self.NOTIFICATION_TIMEOUT if timeout is None else timeout)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def _remember(self) -> None:
         """Write down what the next console is to remember, if it has changed."""

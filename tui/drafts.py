@@ -73,7 +73,7 @@ class Drafts:
         Raises:
             OSError: it could not be written; what it was before is there still.
         """
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, path = tempfile.mkstemp(prefix=".", dir=self._folder)
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -138,7 +138,7 @@ class Drafts:
         Raises:
             OSError: it could not be written.
         """
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._path(draft.id, _EDITED)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -121,7 +121,7 @@ def way(known: Known) -> str:
 def gateway(status: StatusView) -> str:
     """Return how this node's gateway does."""
     if status.gateway_pid is None:
-        return "gateway down" + (": mail waits" if any(lane.waiting for lane in status.lanes) else "")
+        return "gateway down" + (": mail waits" if any(lane.briefs for lane in status.lanes) else "")
     if status.listen_error:
         return f"gateway runs, {scrub_line(status.listen_error)}"
     if status.listening:

@@ -102,7 +102,7 @@ def needs_of(status: StatusView, mail: CheckView, now_ms: int, snoozed: Sequence
     here = Place(Where.NODES, status.node)
     asleep = Counter(finding.rule for finding in snoozed)
     if status.gateway_pid is None and status.lanes and not asleep[Rule.GATEWAY]:  # without peers it has nothing to do
-        waits = ", mail waits" if any(lane.waiting for lane in status.lanes) else ""
+        waits = ", mail waits" if any(lane.briefs for lane in status.lanes) else ""
         needs.append(Need(f"gateway down{waits}", "gateway down", grave=True, place=here))
     elif status.listen_error and not asleep[Rule.GATEWAY]:
         reason = shorten(status.listen_error, _MOST_REASON)
@@ -128,17 +128,18 @@ def _lane_need(lane: LaneView, now_ms: int, quiet: Set[tuple[Rule, str | None]])
     `quiet` are the rules and nodes of which nothing is to be told.
     """
     place = Place(Where.NODES, lane.node)
-    late = lane.oldest_at is not None and now_ms - lane.oldest_at >= _PATIENCE_MS
+    # Receipts and changes to actions may wait as well; nobody has to be told of those before all else.
+    late = bool(lane.briefs) and lane.oldest_at is not None and now_ms - lane.oldest_at >= _PATIENCE_MS
     if (Rule.UNDELIVERED if late else Rule.SILENT_NODE, lane.node) in quiet:
         return None
-    waits = f"{lane.waiting} undelivered to {lane.node}" if late and lane.oldest_at is not None else ""
+    waits = f"{lane.briefs} undelivered to {lane.node}" if late and lane.oldest_at is not None else ""
     if lane.liveness is not Liveness.STALE:
         if not waits or lane.oldest_at is None:
             return None
-        return Need(f"{waits} ({age(lane.oldest_at, now_ms)})", f"{lane.waiting} undelivered", grave=True, place=place)
+        return Need(f"{waits} ({age(lane.oldest_at, now_ms)})", f"{lane.briefs} undelivered", grave=True, place=place)
     if waits and lane.oldest_at is not None:
         return Need(
-            f"{waits} ({age(lane.oldest_at, now_ms)}, silent)", f"{lane.waiting} undelivered", grave=True, place=place
+            f"{waits} ({age(lane.oldest_at, now_ms)}, silent)", f"{lane.briefs} undelivered", grave=True, place=place
         )
     silent = "never heard" if lane.heard_at is None else f"silent {age(lane.heard_at, now_ms)}"
     return Need(f"{lane.node} {silent}", f"{lane.node} silent", grave=False, place=place)

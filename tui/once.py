@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from claudemail.checkup import CheckupView
+from claudemail.checkup import CheckupView, Severity
 from claudemail.model.roster import Liveness, Presence
 from claudemail.model.views import CheckView, ConsoleView, InboxPage, NodeView, RosterView, StatusView
 from claudemail.office import Office
@@ -37,10 +38,12 @@ async def snapshot(office: Office) -> ConsoleView:
         StoreError: the database could not say.
     """
     status = await office.status()
-    state = state_of(status, await everyones_mail(office), status.at, checkup=await office.checkup())
+    checkup = await office.checkup()
+    state = state_of(status, await everyones_mail(office), status.at, checkup=checkup)
     return ConsoleView(
         status=status,
         needs=[need.text for need in state.needs],
+        findings=findings(checkup),
         inbox=await office.inbox(None, limit=ROWS),
         roster=await office.roster(),
     )
@@ -58,7 +61,14 @@ def render(
     width = max(width, LEAST_WIDTH)
     now = to_minute(status.at)
     state = state_of(status, mail, now, checkup=checkup)
-    lines = [*_headline(state, width), "", *_inbox(page, now, width), "", *_roster(roster, now, width)]
+    lines = [
+        *_headline(state, width),
+        *_counts(status, checkup, width),
+        "",
+        *_inbox(page, now, width),
+        "",
+        *_roster(roster, now, width),
+    ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -72,6 +82,22 @@ def _headline(state: NodeState, width: int) -> Iterator[str]:
     yield cut(name, width - len(counts) - 2) + "  " + counts
     needs = " · ".join(words for words, _ in fit_needs(state.needs, width - len("needs you  ")))
     yield cut(f"needs you  {needs}" if needs else "nothing needs you", width)
+
+
+def _counts(status: StatusView, checkup: CheckupView | None, width: int) -> Iterator[str]:
+    """Yield how many actions are in each lane, and what the checkup found; nothing of what there is none."""
+    actions = [f"{count} {state}" for state, count in status.actions.items() if count]
+    if actions:
+        yield cut(f"actions    {' · '.join(actions)}", width)
+    found = [f"{count} {severity}" for severity, count in findings(checkup).items() if count]
+    if found:
+        yield cut(f"checkup    {' · '.join(found)}", width)
+
+
+def findings(checkup: CheckupView | None) -> dict[str, int]:
+    """Return how many findings of each severity a checkup has."""
+    found = Counter(str(finding.severity) for finding in checkup.findings) if checkup else Counter[str]()
+    return {severity: found[severity] for severity in Severity}
 
 
 def _inbox(page: InboxPage, now: int, width: int) -> Iterator[str]:

@@ -55,7 +55,7 @@ class Scope(NamedTuple):
             what = {Filter.UNREAD: "All is read", Filter.STARRED: "Nothing is starred", Filter.SENT: "Nothing was sent"}
             return f"{what[self.filter]}. esc shows all mail."
         if self.name is None:
-            return "No mail yet."
+            return "No mail yet. c writes a brief."
         return f"No mail for {'you' if self.name == OPERATOR else self.name} yet. m shows others'."
 
 

@@ -340,6 +340,7 @@ class LaneView(View):
     node: str
     url: str
     waiting: int
+    """How many parcels wait for it: briefs, receipts, changes to actions."""
     oldest_at: int | None
     """When the oldest parcel that waits was accepted."""
     dead: int
@@ -357,6 +358,8 @@ class LaneView(View):
     """Whether it cannot be reached, and fetches its mail."""
     failing_since: int | None = None
     """Since when every call to it has failed."""
+    briefs: int = 0
+    """How many of the parcels that wait are briefs."""
 
 
 class PingView(View):
@@ -633,5 +636,7 @@ class ConsoleView(View):
     status: StatusView
     needs: list[str]
     """What needs a person, the gravest first."""
+    findings: dict[str, int]
+    """How many findings of each severity the checkup has."""
     inbox: InboxPage
     roster: RosterView

@@ -86,13 +86,14 @@ async def status(desk: Desk) -> StatusView:
         lanes = []
         for node in config.peers:
             state = peers.get(node.id, PeerState(node=node.id))
-            count, oldest = waiting.get(node.id, (0, None))
+            waits = waiting.get(node.id)
             lanes.append(
                 LaneView(
                     node=node.id,
                     url=node.url,
-                    waiting=count,
-                    oldest_at=oldest,
+                    waiting=waits.parcels if waits else 0,
+                    briefs=waits.briefs if waits else 0,
+                    oldest_at=waits.oldest_at if waits else None,
                     dead=buried.get(node.id, 0),
                     liveness=liveness(state.heard_at, now, config.heartbeat_interval_ms),
                     heard_at=state.heard_at,

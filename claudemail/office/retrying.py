@@ -45,6 +45,6 @@ async def retry(desk: Desk, what: str | None, *, dead: bool | None) -> RetryView
         for peer in tried:
             outbox.ask_retry(connection, peer)
         left = sum(outbox.dead_counts(connection).values())
-        return RetryView(nodes=tried, waiting=sum(waiting[peer][0] for peer in tried), revived=revived, dead=left)
+        return RetryView(nodes=tried, waiting=sum(waiting[peer].parcels for peer in tried), revived=revived, dead=left)
 
     return await desk.mail.write(work)

@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from claudemail.model.ids import new_id
 from claudemail.model.parcel import MAX_BATCH, MAX_BATCH_BYTES, Batch, Parcel, ParcelKind, Refusal
@@ -201,10 +202,21 @@ def expire(connection: sqlite3.Connection, elapsed_ms: int, now: int) -> None:
         new_epoch(connection, peer)  # the receiver would wait for the numbers that are gone
 
 
-def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-    """Return for each peer with waiting parcels how many there are and when the oldest was accepted."""
+class Waiting(NamedTuple):
+    """What waits for a peer."""
+
+    parcels: int
+    briefs: int
+    """How many of the parcels are briefs; the others are receipts and changes to actions."""
+    oldest_at: int
+    """When the oldest parcel was accepted."""
+
+
+def waiting(connection: sqlite3.Connection) -> dict[str, Waiting]:
+    """Return for each peer with waiting parcels what they are."""
     rows = connection.execute(
-        "SELECT peer, count(*) AS n, min(seq) AS seq FROM outbox WHERE done_at IS NULL GROUP BY peer"
+        "SELECT peer, count(*) AS parcels, count(brief) AS briefs, min(seq) AS seq FROM outbox"
+        " WHERE done_at IS NULL GROUP BY peer"
     )
     found = {}
     for row in rows.fetchall():
@@ -212,7 +224,7 @@ def waiting(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
             f"SELECT at FROM outbox {_WAITING} WHERE peer = ? AND seq = ? AND done_at IS NULL",
             (row["peer"], row["seq"]),
         ).fetchone()
-        found[row["peer"]] = (row["n"], at)
+        found[row["peer"]] = Waiting(row["parcels"], row["briefs"], at)
     return found
 
 

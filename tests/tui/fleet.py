@@ -61,7 +61,7 @@ def gateway(config: Config) -> Iterator[None]:
         os.close(lock)
 
 
-def writes(monkeypatch: pytest.MonkeyPatch, pane: Pane) -> list[str]:
+def writes(monkeypatch: pytest.MonkeyPatch, seen: Seen, pane: Pane) -> list[str]:
     """Return a list that takes whom the pane asks to write to."""
     asked: list[str] = []
     post = pane.post_message
@@ -69,6 +69,7 @@ def writes(monkeypatch: pytest.MonkeyPatch, pane: Pane) -> list[str]:
     def noted(message: Any) -> bool:
         if isinstance(message, Write):
             asked.append(message.to)
+            seen.app.ahead.release()  # no line to type into comes of it here
             return True
         return post(message)
 

@@ -75,7 +75,7 @@ async def test_enter_goes_to_the_thing(office: Office, console: Console) -> None
             await seen.press("5", "Y")
             assert seen.app.clipboard == "server2"
             await seen.press("y")
-            assert seen.app.clipboard.startswith("critical, undelivered: 2 parcels for server2 wait")
+            assert seen.app.clipboard.startswith("critical, undelivered: 1 brief for server2 waits")
             for index, key, there in ((0, "enter", "nodes"), (1, "o", "actions"), (3, "enter", "inbox")):
                 await seen.press("5")
                 pane.listing.move_to(index)

@@ -37,6 +37,7 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Seen], list[Message]]:
         def note(message: Message) -> bool:
             if isinstance(message, Go | Write):
                 noted.append(message)
+                seen.app.ahead.release()  # no line to type into comes of it here
                 return True
             return post(message)
 

@@ -124,7 +124,7 @@ async def test_keys(office: Office, console: Console, clock: Clock, monkeypatch:
     with gateway(office.config):
         async with console(office) as seen:
             pane = at(seen, NodesPane)
-            asked = writes(monkeypatch, pane)
+            asked = writes(monkeypatch, seen, pane)
             await seen.press("4", "j", "c")
             assert asked == ["@server2"]
             await seen.press("Y")

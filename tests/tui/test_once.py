@@ -12,6 +12,7 @@ from claudemail.office import Office
 from claudemail.tui.moments import to_minute
 from claudemail.tui.needs import everyones_mail
 from claudemail.tui.once import once, render, snapshot
+from tests.tui.board import make
 from tests.tui.conftest import Send
 
 
@@ -19,8 +20,12 @@ from tests.tui.conftest import Send
 async def test_view_as_text(office: Office, send: Send, width: int) -> None:
     """The text has what needs you, the newest briefs and the roster at any width."""
     await send("alpha", "bravo", "A title", priority="urgent")
+    await make(office, "Sweep", "Mop")
+    await make(office, "Dust", status="done")
     text = await once(office, width)
-    first, second, _, *rest = text.splitlines()
+    first, second, third, fourth, _, *rest = text.splitlines()
+    assert third == "actions    2 pending · 1 done"
+    assert fourth.startswith("checkup    1 critical · 1 warning")
     assert first.startswith("ClaudeMail  server1")
     assert "1 unread" in first
     assert second.startswith("needs you  gateway down")
@@ -49,6 +54,7 @@ async def test_view_as_data(office: Office, send: Send) -> None:
     await send("alpha", "bravo, charlie", "A title")
     data = json.loads((await snapshot(office)).model_dump_json())
     assert data["status"]["node"] == "server1"
+    assert data["findings"]["critical"] == 1
     assert data["needs"][0] == "gateway down, mail waits"
     assert data["inbox"]["rows"][0]["title"] == "A title"
     assert [node["node"] for node in data["roster"]["nodes"]] == ["server1", "server2"]

@@ -109,7 +109,7 @@ async def test_keys(office: Office, console: Console, monkeypatch: pytest.Monkey
     """Enter and o go to mail and nodes, c writes to one or to all marked, y and Y copy, escape takes marks away."""
     async with console(office) as seen:
         pane = at(seen, RosterPane)
-        asked = writes(monkeypatch, pane)
+        asked = writes(monkeypatch, seen, pane)
         await seen.press("3", "j", "j", "c")
         assert asked == ["alpha"]
         await seen.press("space", "space", "space", "c")

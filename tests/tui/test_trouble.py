@@ -11,6 +11,7 @@ import pytest
 from claudemail.config import Config
 from claudemail.office import Office
 from claudemail.tui.app import ConsoleApp, run
+from claudemail.tui.drafts import Drafts, KeptDraft
 from tests.conftest import node_config
 from tests.tui.conftest import Console, Send
 
@@ -37,6 +38,20 @@ async def test_a_store_that_fails_and_recovers(config: Config, office: Office, c
         await seen.until(lambda: "no such table: entries. The console" not in seen.text())
         await send("alpha", "bravo", "after that")
         await seen.until(lambda: "after that" in seen.text())
+
+
+async def test_trouble_is_told_of_once(config: Config, office: Office, console: Console, send: Send) -> None:
+    """The same trouble again and again does not cover the screen; and a folder that went away costs no draft."""
+    await send("alpha", "bravo", "known")
+    async with console(office) as seen:
+        _rename(config, "entries", "gone")
+        await seen.press("s", "s", "U", "s")
+        await seen.until(lambda: len(seen.app._notifications) > 0)
+        assert len({one.message for one in seen.app._notifications}) == len(seen.app._notifications)
+        _rename(config, "gone", "entries")
+        drafts = Drafts(config.state_dir + "/away")
+        drafts.keep(KeptDraft(id="01a21bcd-c9f3-7243-b3f7-55d876331f5f", key="key", title="Kept", changed_at=1))
+        assert [draft.title for draft in drafts.all()] == ["Kept"]
 
 
 def test_errors_on_opening_are_text(

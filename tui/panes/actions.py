@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from typing import ClassVar
 
+from textual.actions import SkipAction
 from textual.binding import BindingType
 
 from claudemail.clock import WallClock, day_of
@@ -135,11 +136,16 @@ class ActionsPane(BoardPane):
 
     def action_assign(self) -> None:
         """Ask whom to give the actions to."""
-        self.run_worker(self._assign(self.targets), group="ask")
+        self.run_worker(self._assign(self._some()), group="ask")
+
+    def _some(self) -> Sequence[ActionView]:
+        """Return what a question is to be about; where there is nothing, there is no question."""
+        targets = self.targets
+        if not targets:
+            raise SkipAction
+        return targets
 
     async def _assign(self, targets: Sequence[ActionView]) -> None:
-        if not targets:
-            return
         with told(self):
             choices = await action_choices.assignees(self.office, self.now)
             question = Question(
@@ -157,11 +163,9 @@ class ActionsPane(BoardPane):
 
     def action_due(self) -> None:
         """Ask until when the actions are to be done."""
-        self.run_worker(self._due(self.targets), group="ask")
+        self.run_worker(self._due(self._some()), group="ask")
 
     async def _due(self, targets: Sequence[ActionView]) -> None:
-        if not targets:
-            return
         question = Question(
             f"Due when: {what(targets)}",
             (targets[0].due or "") if len(targets) == 1 else "",
@@ -193,9 +197,7 @@ class ActionsPane(BoardPane):
         self._ask_for("note", MAX_NOTE, "Note")
 
     def _ask_for(self, field: str, most: int, title: str) -> None:
-        target = next(iter(self.targets), None)
-        if target is None:
-            return
+        target = self._some()[0]
         value: str = getattr(target, field) or ""
 
         async def store(answer: str) -> None:
@@ -206,7 +208,9 @@ class ActionsPane(BoardPane):
                 self.post_message(Done(words, partial(self._take_back, [done])))
             await self.refresh_pane()
 
-        question = Question(f"{title}: {what([target])}", value, check=_fits(most, empty=field == "note"))
+        question = Question(
+            f"{title}: {what([target])}", value, replaced=False, check=_fits(most, empty=field == "note")
+        )
         self.run_worker(self._ask_until_stored(question, store), group="ask")
 
     async def _ask_until_stored(self, question: Question, store: Callable[[str], Awaitable[None]]) -> None:
@@ -218,7 +222,7 @@ class ActionsPane(BoardPane):
             with told(self):
                 await store(answer)
                 return
-            question = question._replace(value=answer)
+            question = question._replace(value=answer, replaced=False)
 
     def action_new(self) -> None:
         """Ask for a new action."""

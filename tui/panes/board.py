@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual import events
+from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.timer import Timer
@@ -320,8 +320,9 @@ class BoardPane(Pane):
         """Show what fits a filter."""
         if wanted != self.filter:
             self.filter = wanted
-            self.run_worker(self._narrowed(), group="filter", exclusive=True)
+            self._narrowed()
 
+    @work(group="filter", exclusive=True)
     async def _narrowed(self) -> None:
         with told(self):
             await self.refresh_lanes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import ClassVar, NamedTuple
 
+from textual.actions import SkipAction
 from textual.binding import BindingType
 
 from claudemail.config import OPERATOR
@@ -199,8 +200,9 @@ class BriefKeys(Pane):
         self._write(forward=True)
 
     def _write(self, *, everyone: bool = False, forward: bool = False) -> None:
-        if self.target is not None:
-            self.post_message(Write(about=self.target.id, everyone=everyone, forward=forward))
+        if self.target is None:
+            raise SkipAction
+        self.post_message(Write(about=self.target.id, everyone=everyone, forward=forward))
 
 
 def _named(targets: Sequence[Target]) -> str:

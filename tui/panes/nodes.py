@@ -85,7 +85,8 @@ class NodesPane(BesidePane[Known]):
     def _peer(self, known: Known, lane: LaneView) -> Iterator[Fact]:
         now, running = self.now, known.status.gateway_pid is not None
         yield "heard", "never" if lane.heard_at is None else _ago(lane.heard_at, now), ""
-        yield "lane", fleet_words.queue(lane, now), "$high" if lane.waiting and lane.error else ""
+        briefs = f", {plural(lane.briefs, 'brief')} among them" if lane.briefs else ""
+        yield "lane", fleet_words.queue(lane, now) + briefs, "$high" if lane.waiting and lane.error else ""
         yield "error", fleet_words.trouble(lane), "$high"
         yield "failing", "" if lane.failing_since is None else f"since {local(lane.failing_since, now)}", ""
         yield "next try", fleet_words.next_try(lane, now, gateway=running), ""

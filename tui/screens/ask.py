@@ -36,6 +36,8 @@ class Question(NamedTuple):
     only_choices: bool = False
     """Whether nothing else can be answered."""
     check: Check | None = None
+    replaced: bool = True
+    """Whether the first letter that is typed takes the place of what stands there, or goes on from it."""
 
 
 class AskScreen(ModalScreen[str | None]):
@@ -48,6 +50,7 @@ class AskScreen(ModalScreen[str | None]):
         self._question = question
         self._title = Static(Content(scrub_line(question.title)), id="question", markup=False)
         self._input = Line(question.value, placeholder=question.placeholder, compact=True, id="answer")
+        self._input.select_on_focus = question.replaced
         self._said = Static(id="said", markup=False)
         self._choices = Choices(question.choices, id="choices")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from textual import work
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
@@ -145,8 +146,9 @@ class ConsoleScreen(Screen[None]):
     def on_go(self, event: Go) -> None:
         """Take the reader to a place."""
         event.stop()
-        self.run_worker(self._go(event.place), group="go", exclusive=True)
+        self._go(event.place)
 
+    @work(group="go", exclusive=True)
     async def _go(self, place: Place) -> None:
         self.show_pane(place.where)
         with told(self):
