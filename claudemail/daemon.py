@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 2.0
 _LOAD_AFTER_S = 10.0
-_COLLECT_AFTER = 20_000
+_COLLECT_AFTER = 3_000
 """After so many new objects garbage is looked for: Python's 700 come with every batch of parcels."""
 _QUIET_S = 1.0
 _PATIENCE = 10

@@ -31,9 +31,14 @@ def progress(connection: sqlite3.Connection, origin: str, most: int) -> dict[str
 
 
 def advance(connection: sqlite3.Connection, origin: str, epoch: str, seq: int, now: int) -> None:
-    """Note that a lane has come in up to `seq`."""
+    """Note that a lane has come in up to `seq`.
+
+    The epoch is the latest then, also where the clock was set back: `at` is the time, or just after that of all others. One
+    that were missing from the latest would seem to be lost, and all of it be sent anew in another, without an end.
+    """
     connection.execute(
-        "INSERT INTO inbound (origin, epoch, have, at) VALUES (?, ?, ?, ?)"
+        "INSERT INTO inbound (origin, epoch, have, at) VALUES (?1, ?2, ?3,"
+        " max(?4, coalesce((SELECT max(at) + 1 FROM inbound WHERE origin = ?1 AND epoch <> ?2), 0)))"
         " ON CONFLICT DO UPDATE SET have = max(have, excluded.have), at = excluded.at",
         (origin, epoch, seq, now),
     )
