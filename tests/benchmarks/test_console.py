@@ -105,7 +105,7 @@ def test_first_paint(member: Member) -> None:
     ("what", "before", "keys"),
     [
         ("j in the inbox", b"1", (b"j",)),
-        ("opening a brief, and going back", b"1", (b"\r", b"\x1b")),
+        ("opening the next brief", b"\r", (b"J",)),
         ("j on the board", b"2", (b"j",)),
         ("h and l on the board", b"2", (b"l", b"h")),
         ("panes, one after the other", b"1", (b"2", b"3", b"4", b"5", b"1")),

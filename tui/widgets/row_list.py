@@ -99,6 +99,7 @@ class RowList(Widget, Generic[Row], can_focus=True):
         self.shows_cursor = True
         """Whether the row under the cursor is to be told from the others."""
         self._loaded = False
+        self._is_to_paint = False
         self._lines: list[Strip] = []
 
     def key(self, row: Row) -> str:
@@ -247,15 +248,25 @@ class RowList(Widget, Generic[Row], can_focus=True):
 
     def on_focus(self) -> None:
         """Draw the cursor of a list that has the keys."""
-        self.paint()
+        self._paint_soon()
 
     def on_blur(self) -> None:
         """Draw the cursor of a list that has not."""
-        self.paint()
+        self._paint_soon()
 
     def notify_style_update(self) -> None:
         """Draw in the new colours when the theme changes."""
         super().notify_style_update()
+        self._paint_soon()
+
+    def _paint_soon(self) -> None:
+        """Paint once for all that comes together: a step to another lane changes the styles of each lane four times."""
+        if not self._is_to_paint:
+            self._is_to_paint = True
+            self.call_next(self._paint_now)
+
+    def _paint_now(self) -> None:
+        self._is_to_paint = False
         self.paint()
 
     @property
