@@ -250,13 +250,14 @@ class ConsoleApp(App[None]):
         timeout: float | None = None,
         markup: bool = True,
     ) -> None:
-        """Tell something; trouble that is told of already, and to be read still, is not told of once more."""
+        """Tell something, never as markup; trouble that is told of already, and to be read still, not once more."""
+        del markup
         now = time.monotonic()
         if severity == "error" and now < self._told.get(message, now):
             return
         self._told = {words: until for words, until in self._told.items() if now < until}
         self._told[message] = now + (self.NOTIFICATION_TIMEOUT if timeout is None else timeout)
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=False)
 
     def _remember(self) -> None:
         """Write down what the next console is to remember, if it has changed."""

@@ -178,18 +178,11 @@ async def test_history_in_words(office: Office, other: Office, console: Console,
         whole = "\n".join(lines)
         assert "From the brief Please look" in whole
         gone: list[Place] = []
-        seen.app.screen._go = _noted(gone)  # type: ignore[attr-defined]
+        seen.app.screen._go = gone.append  # type: ignore[attr-defined]
         await board.press("o")
         await seen.until(lambda: len(gone) == 1)
         assert gone[0].where is Where.INBOX
         assert (await office.read(office.operator(), str(gone[0].what))).brief.title == "Please look"
-
-
-def _noted(places: list[Place]) -> Any:
-    async def go(place: Place) -> None:
-        places.append(place)
-
-    return go
 
 
 async def test_filters(office: Office, console: Console) -> None:
