@@ -139,6 +139,7 @@ async def test_every_screen(app: ConsoleApp, snapshot: SnapshotAssertion, size: 
         for step in STEPS:
             await pilot.press(*step.keys)
             if step.text:
+                await settled(app, pilot)  # what is pasted goes to whatever has the keys by then
                 app.post_message(Paste(step.text))
             text = await settled(app, pilot, step.shows)
             seen.append(f"{f' {step.name} ':=^{size[0]}}\n{text}\n")
