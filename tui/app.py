@@ -29,6 +29,7 @@ from claudemail.text import scrub, scrub_line
 from claudemail.themes import loader
 from claudemail.tui import memory, palette
 from claudemail.tui.attention import Attention
+from claudemail.tui.hanging_up import hung_up
 from claudemail.tui.keymap import usable
 from claudemail.tui.screens.console import ConsoleScreen
 from claudemail.tui.screens.palette import PaletteScreen
@@ -44,6 +45,7 @@ _MISTAKES_S = 15
 """How long mistakes in keymap and themes are shown."""
 _GARBAGE = (50_000, 20, 50)
 """Thresholds of the collector. With Python's own it took a third of the time from a key to its paint on the board."""
+_LOOK_EVERY_S = 5.0
 _ANSI_THEME = "ansi-dark"
 _STYLED = (
     "screens/console",
@@ -170,7 +172,14 @@ class ConsoleApp(App[None]):
                 "\n".join(map(scrub_line, self._mistakes)), severity="warning", timeout=_MISTAKES_S, markup=False
             )
         self.set_interval(_LONGEST_REFRESH_S, self.ask_again)
+        if not self.is_headless and not self.is_web and sys.stdin.isatty():
+            self.set_interval(_LOOK_EVERY_S, self._leave_with_the_terminal)
         self.run_worker(self._keep_fresh(), name="refresh")
+
+    def _leave_with_the_terminal(self) -> None:
+        """End when the terminal is gone and no signal said so, as for a console that has none of its own to be signalled by."""
+        if hung_up(sys.stdin.fileno()):
+            self.exit(return_code=1)
 
     def on_unmount(self) -> None:
         """Stop listening to the office, and leave the terminal as it was."""

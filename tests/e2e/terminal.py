@@ -79,11 +79,17 @@ class Terminal:
             last = time.perf_counter()
         return first - began, last - began
 
+    def hang_up(self) -> None:
+        """Close the terminal under the command."""
+        os.close(self._master)
+        self._master = -1
+
     def close(self) -> None:
         """End the command."""
         self.process.kill()
         self.process.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
 
 @contextlib.contextmanager

@@ -67,3 +67,11 @@ async def test_a_console_at_rest_writes_nothing(member: Member) -> None:
         assert len(shown.written) - before < ENOUGH_FOR_A_BRIEF
         shown.type(b"q")
         shown.until(b"")
+
+
+def test_a_console_goes_with_its_terminal(member: Member) -> None:
+    """A console whose terminal is closed under it ends, without a signal too; it would read the end of it for ever."""
+    with terminal(member, "console") as shown:
+        shown.until(b"brief 11")
+        shown.hang_up()
+        shown.process.wait(timeout=30)
