@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
@@ -39,6 +40,11 @@ gc.set_threshold(50_000)  # looking for garbage among thousands of collected tes
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """Run one worker more than there are processors: many tests wait for a clock or for another process."""
     return (yield) + 1
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell: what the tests start would ignore the interrupt as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
