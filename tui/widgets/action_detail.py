@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from claudemail.model.views import ActionHistory
 from claudemail.text import scrub_line
 from claudemail.tui.action_words import Words, facts, history
-from claudemail.tui.bindings import MOVE
 from claudemail.tui.brief_words import thread_line
+from claudemail.tui.widgets.scrolling import Scrolling
 
 _PARTS = ("what", "facts", "note", "source", "history")
 _BROAD = 56
@@ -28,10 +27,8 @@ _STYLES = {
 }
 
 
-class ActionDetail(VerticalScroll, inherit_bindings=False):
+class ActionDetail(Scrolling):
     """Shows one action. It keeps its scroll while the action changes."""
-
-    BINDINGS = MOVE
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -72,30 +69,6 @@ class ActionDetail(VerticalScroll, inherit_bindings=False):
             self._drawn[part] = content
             self._parts[part].display = bool(content)
             self._parts[part].update(content)
-
-    def action_down(self) -> None:
-        """Scroll one line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_up(self) -> None:
-        """Scroll one line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_half_down(self) -> None:
-        """Scroll half a page down."""
-        self.scroll_relative(y=max(self.size.height // 2, 1), animate=False)
-
-    def action_half_up(self) -> None:
-        """Scroll half a page up."""
-        self.scroll_relative(y=-max(self.size.height // 2, 1), animate=False)
-
-    def action_first(self) -> None:
-        """Scroll to the head of the action."""
-        self.scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        """Scroll to the end of its history."""
-        self.scroll_end(animate=False)
 
 
 def _line(words: Sequence[Words]) -> Content:

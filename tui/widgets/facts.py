@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from claudemail.text import scrub, scrub_line
-from claudemail.tui.bindings import MOVE
+from claudemail.tui.widgets.scrolling import Scrolling
 
 _LABEL = 12
 Fact = tuple[str, str, str]
 """A label, what it is, and the style of that."""
 
 
-class Facts(VerticalScroll, inherit_bindings=False):
+class Facts(Scrolling):
     """Shows a text that scrolls; it is drawn again only when it has changed, and keeps its scroll then."""
-
-    BINDINGS: ClassVar[list[BindingType]] = MOVE
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -43,30 +38,6 @@ class Facts(VerticalScroll, inherit_bindings=False):
         if about != self._about:
             self._about = about
             self.scroll_home(animate=False)
-
-    def action_down(self) -> None:
-        """Scroll one line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_up(self) -> None:
-        """Scroll one line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_half_down(self) -> None:
-        """Scroll half a page down."""
-        self.scroll_relative(y=max(self.size.height // 2, 1), animate=False)
-
-    def action_half_up(self) -> None:
-        """Scroll half a page up."""
-        self.scroll_relative(y=-max(self.size.height // 2, 1), animate=False)
-
-    def action_first(self) -> None:
-        """Scroll to the start."""
-        self.scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        """Scroll to the end."""
-        self.scroll_end(animate=False)
 
 
 def titled(title: str, aside: str = "", style: str = "$muted") -> Content:

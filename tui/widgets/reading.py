@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Markdown, Static
 
 from claudemail.text import scrub
-from claudemail.tui.bindings import MOVE
+from claudemail.tui.widgets.scrolling import Scrolling
 
 MARKDOWN_CHARS = 4_000
 MARKDOWN_LINES = 80
 """A body within both is drawn as Markdown. Each block is a widget, and some hundred of them take 0.3 s to lay out."""
 
 
-class Reading(VerticalScroll, inherit_bindings=False):
-    """Scrolls."""
-
-    BINDINGS: ClassVar[list[BindingType]] = MOVE
-
-    def action_down(self) -> None:
-        """Scroll one line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_up(self) -> None:
-        """Scroll one line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_half_down(self) -> None:
-        """Scroll half a page down."""
-        self.scroll_relative(y=max(self.size.height // 2, 1), animate=False)
-
-    def action_half_up(self) -> None:
-        """Scroll half a page up."""
-        self.scroll_relative(y=-max(self.size.height // 2, 1), animate=False)
-
-    def action_first(self) -> None:
-        """Scroll to the beginning."""
-        self.scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        """Scroll to the end."""
-        self.scroll_end(animate=False)
+class Reading(Scrolling):
+    """Text that is read."""
 
 
 def is_small(text: str) -> bool:
