@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from claudemail.model.brief import Draft
 from claudemail.model.views import SendResult
@@ -18,6 +17,7 @@ from claudemail.store.database import Database
 from claudemail.tui.app import ConsoleApp
 from claudemail.tui.panes.inbox import InboxPane
 from claudemail.tui.widgets.headline import Headline
+from tests.tui.hand import Hand
 
 WIDE, NARROW, SMALL = (130, 36), (60, 20), (40, 12)
 
@@ -35,7 +35,7 @@ class Clock:
 class Seen:
     """The console as a test sees and works it."""
 
-    def __init__(self, app: ConsoleApp, pilot: Pilot[None], clock: Clock) -> None:
+    def __init__(self, app: ConsoleApp, pilot: Hand, clock: Clock) -> None:
         self.app = app
         self.pilot = pilot
         self.clock = clock
@@ -73,7 +73,6 @@ class Seen:
     async def press(self, *keys: str) -> None:
         """Press keys and wait until they are dealt with."""
         await self.pilot.press(*keys)
-        await self.pilot.pause()
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until something is so."""
@@ -87,7 +86,6 @@ class Seen:
     async def resize(self, width: int, height: int) -> None:
         """Give the terminal another size."""
         await self.pilot.resize_terminal(width, height)
-        await self.pilot.pause()
 
 
 Console = Callable[..., AbstractAsyncContextManager[Seen]]
@@ -109,8 +107,8 @@ def console(clock: Clock) -> Console:
         office: Office, size: tuple[int, int] = WIDE, kind: type[ConsoleApp] = ConsoleApp
     ) -> AsyncIterator[Seen]:
         app = kind(office, wall=clock)
-        async with app.run_test(size=size) as pilot:
-            seen = Seen(app, pilot, clock)
+        async with app.run_test(size=size):
+            seen = Seen(app, Hand(app), clock)
             await seen.until(lambda: seen.headline.state is not None)
             yield seen
 

@@ -20,8 +20,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
-from textual.pilot import Pilot
-
 from claudemail import config as configuration
 from claudemail import running
 from claudemail.config import Config
@@ -37,6 +35,7 @@ from claudemail.themes.loader import LIGHT
 from claudemail.tui import memory
 from claudemail.tui.app import ConsoleApp
 from claudemail.tui.widgets.headline import Headline
+from tests.tui.hand import Hand
 
 COMMAND = "python tests/tui/make_screenshots.py"
 FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
@@ -67,11 +66,12 @@ _STILL = 6
 
 
 class Shot(NamedTuple):
-    """A screenshot: its size, the keys pressed before it, and the theme."""
+    """A screenshot: its size, the keys pressed before it, the theme, and what it waits for."""
 
     size: tuple[int, int]
     keys: tuple[str, ...] = ()
     theme: str | None = None
+    shows: str = ""
 
 
 WIDE, NARROW = (130, 36), (60, 20)
@@ -94,8 +94,8 @@ SHOTS = {
     "nodes-narrow": Shot(NARROW, ("4", "j")),
     "checkup": Shot(WIDE, ("5", "j")),
     "checkup-narrow": Shot(NARROW, ("5",)),
-    "compose": Shot(WIDE, ("j", "r", *"Looking at it now.")),
-    "compose-narrow": Shot(NARROW, ("c", *"ch")),
+    "compose": Shot(WIDE, ("j", "r", *"Looking at it now."), shows="kept"),
+    "compose-narrow": Shot(NARROW, ("c", *"ch"), shows="kept"),
     "help": Shot((80, 50), ("question_mark",)),
 }
 
@@ -369,15 +369,15 @@ def text_of(app: ConsoleApp) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-async def settle(app: ConsoleApp, pilot: Pilot[None]) -> None:
-    """Wait until the screen has stood still for a while: what was asked for is drawn then."""
+async def settle(app: ConsoleApp, pilot: Hand, shows: str = "") -> None:
+    """Wait until something is shown and the screen has stood still for a while: what was asked for is drawn then."""
     before, still = "", 0
     for _ in range(400):
         await pilot.pause()
         now = text_of(app)
         still = still + 1 if now == before else 0
         before = now
-        if still >= _STILL and app.query_one(Headline).state is not None:
+        if still >= _STILL and shows in now and app.query_one(Headline).state is not None:
             return
         await asyncio.sleep(0.02)
     raise TimeoutError("the console did not settle")
@@ -388,11 +388,12 @@ async def draw(office: Office, clock: Clock, shot: Shot) -> str:
     Path(office.config.state_dir, memory.FILE).unlink(missing_ok=True)  # each is drawn for a newcomer
     shutil.rmtree(Path(office.config.state_dir, "drafts"), ignore_errors=True)
     app = ConsoleApp(office, wall=clock, theme=shot.theme)
-    async with app.run_test(size=shot.size) as pilot:
+    async with app.run_test(size=shot.size):
+        pilot = Hand(app)
         await settle(app, pilot)
         for key in shot.keys:
-            await pilot.press("space" if key == " " else "full_stop" if key == "." else key)
-        await settle(app, pilot)
+            await pilot.press(key)
+        await settle(app, pilot, shot.shows)
         return app.export_screenshot(title="ClaudeMail", simplify=True)
 
 

@@ -19,6 +19,7 @@ from claudemail.tui.messages import Write
 from claudemail.tui.screens.compose import ComposeScreen
 from claudemail.tui.writing import blank
 from tests.tui.conftest import NARROW, SMALL, WIDE, Clock, Console, Seen, Send
+from tests.tui.hand import Hand
 from tests.tui.test_hostile import NASTY, _check
 from tests.tui.test_quiet import Counting
 
@@ -467,8 +468,8 @@ async def test_mail_for_other_nodes_is_carried(at_once: Office, clock: Clock) ->
         raise GatewayUnavailable("no room [/x].")
 
     app = ConsoleApp(at_once, wall=clock, start_gateway=start)
-    async with app.run_test(size=WIDE) as pilot:
-        seen = Seen(app, pilot, clock)
+    async with app.run_test(size=WIDE):
+        seen = Seen(app, Hand(app), clock)
         await fill(seen, "alpha", "here")
         await seen.press("ctrl+s")
         await seen.until(lambda: "Sent " in seen.lines()[-2])

@@ -19,7 +19,6 @@ from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.events import Paste
-from textual.pilot import Pilot
 
 from claudemail.keys import NodeKey
 from claudemail.office import Office
@@ -27,6 +26,7 @@ from claudemail.themes.loader import builtin
 from claudemail.tui.app import ConsoleApp
 from claudemail.tui.widgets.headline import Headline
 from tests.tui.fleet import gateway
+from tests.tui.hand import Hand
 from tests.tui.make_screenshots import NODES, Clock, node_config, seeded, text_of
 
 SIZES = [(40, 12), (60, 20), (100, 30), (200, 60)]
@@ -116,7 +116,7 @@ async def app(fleet_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             yield ConsoleApp(office, wall=clock)
 
 
-async def settled(app: ConsoleApp, pilot: Pilot[None], shows: str = "") -> str:
+async def settled(app: ConsoleApp, pilot: Hand, shows: str = "") -> str:
     """Return what is on the screen once it shows something and stands still, with nothing told in passing over it."""
     before, still = "", 0
     for _ in range(LOOKS):
@@ -135,7 +135,8 @@ async def settled(app: ConsoleApp, pilot: Pilot[None], shows: str = "") -> str:
 async def test_every_screen(app: ConsoleApp, snapshot: SnapshotAssertion, size: tuple[int, int]) -> None:
     """Every pane, what opens in it, and every dialog, one after the other."""
     seen = []
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size):
+        pilot = Hand(app)
         for step in STEPS:
             await pilot.press(*step.keys)
             if step.text:
@@ -149,7 +150,8 @@ async def test_every_screen(app: ConsoleApp, snapshot: SnapshotAssertion, size: 
 async def test_every_theme(app: ConsoleApp, snapshot: SnapshotAssertion) -> None:
     """The lanes and an action, which have all of the colours, in each of our themes."""
     snapshot = snapshot.use_extension(SVGImageExtension)
-    async with app.run_test(size=(110, 24)) as pilot:
+    async with app.run_test(size=(110, 24)):
+        pilot = Hand(app)
         await pilot.press("2", "l")
         for theme in builtin():
             app.theme = theme.name
@@ -166,7 +168,8 @@ def colourless(app: ConsoleApp, monkeypatch: pytest.MonkeyPatch) -> ConsoleApp:
 
 async def test_no_colour(colourless: ConsoleApp, snapshot: SnapshotAssertion) -> None:
     """With NO_COLOR, what matters stands out by the terminal's own means."""
-    async with colourless.run_test(size=(110, 24)) as pilot:
+    async with colourless.run_test(size=(110, 24)):
+        pilot = Hand(colourless)
         await pilot.press("2", "l")
         await settled(colourless, pilot)
         assert _drawn(colourless) == snapshot(extension_class=SVGImageExtension)

@@ -15,6 +15,7 @@ from claudemail.themes.loader import DARK, LIGHT, builtin, parse
 from claudemail.tui import memory
 from claudemail.tui.app import ConsoleApp
 from tests.tui.conftest import NARROW, Console
+from tests.tui.hand import Hand
 from tests.tui.test_compose import toasts
 
 OURS = ("muted", "unread", "urgent", "urgent-soft", "high", "unverified")
@@ -59,8 +60,8 @@ def _contrast(one: Color, other: Color) -> float:
 async def test_the_console_opens_in_any_theme(office: Office, name: str) -> None:
     """The console can be drawn in our themes, and in others that do not know its colours."""
     app = ConsoleApp(office, theme=name)
-    async with app.run_test(size=(130, 36)) as pilot:
-        await pilot.pause()
+    async with app.run_test(size=(130, 36)):
+        await Hand(app).pause()
         assert app.theme == name
 
 

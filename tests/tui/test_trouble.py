@@ -14,6 +14,7 @@ from claudemail.tui.app import ConsoleApp, run
 from claudemail.tui.drafts import Drafts, KeptDraft
 from tests.conftest import node_config
 from tests.tui.conftest import Console, Send
+from tests.tui.hand import Hand
 
 
 def _rename(config: Config, old: str, new: str) -> None:
@@ -77,8 +78,8 @@ async def test_no_color(office: Office, monkeypatch: pytest.MonkeyPatch, send: S
     if no_color is not None:
         monkeypatch.setenv("NO_COLOR", no_color)
     app = ConsoleApp(office)
-    async with app.run_test(size=(130, 36)) as pilot:
-        await pilot.pause()
+    async with app.run_test(size=(130, 36)):
+        await Hand(app).pause()
         strips = app.screen._compositor.render_strips()
         for one in app._filters:
             strips = [strip.apply_filter(one, app.background_colors[1]) if one.enabled else strip for strip in strips]

@@ -172,8 +172,8 @@ class BoardPane(Pane):
         self.screen.set_focus(self.lane)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Note the lane that got the keys, as by a click."""
-        if isinstance(event.widget, LaneList) and event.widget.index != self.at:
+        """Note the lane that got the keys, as by a click, unless they have gone on to another since."""
+        if isinstance(event.widget, LaneList) and event.widget is self.screen.focused and event.widget.index != self.at:
             self.enter(event.widget.index)
 
     def on_resize(self) -> None:

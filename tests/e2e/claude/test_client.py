@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -317,14 +318,14 @@ def test_killed_processes_are_no_matter(home: Home, model: Model) -> None:
 
 def _sessions(home: Home) -> list[int]:
     """Return the PIDs of the session processes of a HOME."""
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     found = []
-    for line in listed.splitlines():
-        pid, _, words = line.strip().partition(" ")
-        if words.rstrip().endswith("claudemail mcp"):
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            if f"HOME={home.folder}".encode() in environment:
-                found.append(int(pid))
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            variables = (process / "environ").read_bytes().split(b"\0")
+            mcp = words[-1] == b"mcp" and words[-2:][0].endswith(b"claudemail")
+            if mcp and f"HOME={home.folder}".encode() in variables:
+                found.append(int(process.name))
     return found
 
 
