@@ -71,10 +71,6 @@ class BoardPane(Pane):
                 yield from self.lanes
             yield self.detail
 
-    def on_mount(self) -> None:
-        """Lay out what there is room for."""
-        self._lay_out()
-
     @property
     def lane(self) -> LaneList:
         """The lane that has the keys, or had them last."""
@@ -168,8 +164,9 @@ class BoardPane(Pane):
     def enter(self, index: int) -> None:
         """Go to a lane."""
         self.at = index
-        self._lay_out()
+        self._arrange()
         self.screen.set_focus(self.lane)
+        self._show_cursor()  # once the lane has the keys: it is drawn with them then, and once
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Note the lane that got the keys, as by a click, unless they have gone on to another since."""
@@ -181,7 +178,11 @@ class BoardPane(Pane):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Show what there is room for: one lane or all, and the action beside them, below them or in their place."""
+        self._arrange()
+        self._show_cursor()
+
+    def _arrange(self) -> None:
+        """Give room to what there is room for: one lane or all, and the action beside them, below them or in their place."""
         width, height = self.size
         narrow = width < WIDE
         beside = not narrow and (self.zoomed or width >= _BROAD)
@@ -193,13 +194,15 @@ class BoardPane(Pane):
         self.set_class(below, "-below")
         self.set_class(self.opened and not beside and not below, "-in-place")
         for lane in self.lanes:
-            current = lane.index == self.at
-            lane.set_class(current, "-current")
-            lane.titled, lane.shows_cursor = not single, current
-            lane.paint()
-        self._strip.say(self.at, self.board.totals(), self.filter.words)
+            lane.display = lane is self.lane or not single
         if not self._sees_detail and self.detail.has_focus:
             self.screen.set_focus(self.lane)
+
+    def _show_cursor(self) -> None:
+        """Draw the cursor in the lane that has it only, and the action under it."""
+        for lane in self.lanes:
+            lane.be_seen(titled=not self.has_class("-single"), current=lane is self.lane)
+        self._strip.say(self.at, self.board.totals(), self.filter.words)
         self._follow()
 
     @property

@@ -7,7 +7,9 @@ from typing import Any
 
 from textual import work
 from textual.app import ComposeResult
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from claudemail.clock import WallClock
@@ -40,6 +42,8 @@ class ConsoleScreen(Screen[None]):
     """Shows the node of an office."""
 
     AUTO_FOCUS = "#list"
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """What has the keys. What gets or loses them draws itself; Textual would draw the whole screen."""
     BINDINGS = [*WRITE, *CONSOLE]  # noqa: RUF012 - as Textual has it
 
     def __init__(

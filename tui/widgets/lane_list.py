@@ -104,9 +104,15 @@ class LaneList(RowList[ActionView]):
         """
         if self.rows:
             self.cursor = min(self.top + min(height, room - 1), len(self.rows) - 1)
-            self.paint()
+            self.paint_soon()
             self.post_message(self.Moved(self, self.rows[self.cursor]))
             self._want_more()
+
+    def be_seen(self, *, titled: bool, current: bool) -> None:
+        """Say above the cards which lane it is or leave that to others, and show or hide the cursor."""
+        if (titled, current) != (self.titled, self.shows_cursor):
+            self.titled, self.shows_cursor = titled, current
+            self.paint_soon()
 
     def action_first(self) -> None:
         """Move the cursor to the first card."""

@@ -246,21 +246,24 @@ class RowList(Widget, Generic[Row], can_focus=True):
         if event.chain == 2:
             self.action_open()
 
+    def watch_has_focus(self, _has_focus: bool) -> None:  # noqa: FBT001 - as Textual calls it
+        """Match no rules of style anew: none asks who has the keys, and matching them takes as long as drawing the list."""
+
     def on_focus(self) -> None:
         """Draw the cursor of a list that has the keys."""
-        self._paint_soon()
+        self.paint_soon()
 
     def on_blur(self) -> None:
         """Draw the cursor of a list that has not."""
-        self._paint_soon()
+        self.paint_soon()
 
     def notify_style_update(self) -> None:
         """Draw in the new colours when the theme changes."""
         super().notify_style_update()
-        self._paint_soon()
+        self.paint_soon()
 
-    def _paint_soon(self) -> None:
-        """Paint once for all that comes together: a step to another lane changes the styles of each lane four times."""
+    def paint_soon(self) -> None:
+        """Paint once for all that comes together."""
         if not self._is_to_paint:
             self._is_to_paint = True
             self.call_next(self._paint_now)
