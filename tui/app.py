@@ -193,10 +193,10 @@ class ConsoleApp(App[None]):
             self._driver.write(text)
 
     async def on_event(self, event: events.Event) -> None:
-        """Note that somebody is there, and hold keys back that are for a line which is to come."""
-        if isinstance(event, events.Key | events.MouseEvent):
+        """Note that somebody is there, and hold keys and pastes back that are for a line which is to come."""
+        if isinstance(event, events.Key | events.Paste | events.MouseEvent):
             self._attention.touched()
-        if isinstance(event, events.Key) and self.ahead.take(event):
+        if isinstance(event, events.Key | events.Paste) and self.ahead.take(event):
             return
         leaving = event if isinstance(event, events.Key) and event.key in LEAVING and not event.is_forwarded else None
         await super().on_event(event)
@@ -239,8 +239,8 @@ class ConsoleApp(App[None]):
             self._give_back()
 
     def _give_back(self) -> None:
-        for key in self.ahead.release():
-            self.post_message(key)
+        for typed in self.ahead.release():
+            self.post_message(typed)
 
     def on_app_focus(self) -> None:
         """Note that the terminal has the focus."""

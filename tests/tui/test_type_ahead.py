@@ -51,6 +51,19 @@ async def test_typed_in_one_go(office: Office, console: Console, send: Send, key
         assert await found(office, card) == card
 
 
+@pytest.mark.parametrize("keys", ["2n", "1r", "1c", "2/", "1:"])
+async def test_pasted_at_once(office: Office, console: Console, send: Send, keys: str) -> None:
+    """What is pasted right behind a key that asks for something goes into its line, before what is typed behind it."""
+    await send("alpha", "operator", "Question")
+    async with console(office, NARROW) as seen:
+        await Board.opened(seen)
+        await seen.press(keys[0])
+        _at_once(seen, keys[1:])
+        seen.app.post_message(events.Paste("past ed"))
+        _at_once(seen, "!x")
+        await seen.until(lambda: _typed(seen) == "past ed!x")
+
+
 async def test_fields_in_one_go(office: Office, console: Console) -> None:
     """What is typed behind enter or tab goes into the next field, and behind an answer to the pane."""
     await make(office, "Card", "Other")
