@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from claudemail import __version__
 from claudemail.tui import glyphs
-from claudemail.tui.bindings import CLOSE, MOVE
+from claudemail.tui.bindings import CLOSE
+from claudemail.tui.widgets.scrolling import Scrolling
 
 _GROUPS = {
     "move": "Move", "open": "Look", "back": "Look", "mark": "Look", "find": "Look", "filter": "Look", "belongs": "Look",
@@ -46,8 +47,8 @@ class HelpScreen(ModalScreen[None]):
                 Content.assemble(("ClaudeMail", "bold $primary"), (f"  {__version__}", "$muted")), markup=False
             )
             for heading, lines in self._keys().items():
-                yield _Table(heading, lines)
-            yield _Table("Signs", list(glyphs.LEGEND))
+                yield HelpTable(heading, lines)
+            yield HelpTable("Signs", list(glyphs.LEGEND))
 
     def _keys(self) -> dict[str, list[tuple[str, str]]]:
         keys: dict[str, dict[str, list[str]]] = {heading: {} for heading in dict.fromkeys(_GROUPS.values())}
@@ -63,50 +64,32 @@ class HelpScreen(ModalScreen[None]):
         }
 
 
-class HelpText(VerticalScroll, inherit_bindings=False):
-    """The text of the help screen, which scrolls by the same keys as everything else."""
-
-    BINDINGS = MOVE
-
-    def action_down(self) -> None:
-        """Scroll one line down."""
-        self.scroll_relative(y=1, animate=False)
-
-    def action_up(self) -> None:
-        """Scroll one line up."""
-        self.scroll_relative(y=-1, animate=False)
-
-    def action_half_down(self) -> None:
-        """Scroll half a page down."""
-        self.scroll_relative(y=self.size.height // 2, animate=False)
-
-    def action_half_up(self) -> None:
-        """Scroll half a page up."""
-        self.scroll_relative(y=-(self.size.height // 2), animate=False)
-
-    def action_first(self) -> None:
-        """Scroll to the top."""
-        self.scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        """Scroll to the end."""
-        self.scroll_end(animate=False)
+class HelpText(Scrolling):
+    """The text of the help screen."""
 
 
-class _Table(Static):
+class HelpTable(Widget):
     """Lines of two columns; the words of the second are wrapped within it."""
 
     def __init__(self, heading: str, lines: Sequence[tuple[str, str]]) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self._heading = heading
         self._lines = lines
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Wrap the words for another width."""
-        room = max(event.size.width - _KEYS - 3, _LEAST_WORDS)
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how many lines it takes at a width: known before it is drawn, so that one may scroll to the end at once."""
+        del container, viewport
+        return self._at(width).plain.count("\n") + 1
+
+    def render(self) -> Content:
+        """Return the lines, wrapped for the width there is."""
+        return self._at(self.content_size.width)
+
+    def _at(self, width: int) -> Content:
+        room = max(width - _KEYS - 3, _LEAST_WORDS)
         parts: list[tuple[str, str]] = [(f"\n{self._heading}", "bold")]
         for keys, words in self._lines:
             first, *rest = wrap(words, room) or [""]
             parts += [(f"\n  {keys:<{_KEYS}} ", "$primary"), (first, "")]
             parts += [(f"\n{' ' * (_KEYS + 3)}{line}", "") for line in rest]
-        self.update(Content.assemble(*parts))
+        return Content.assemble(*parts)
