@@ -320,12 +320,12 @@ def _sessions(home: Home) -> list[int]:
     """Return the PIDs of the session processes of a HOME."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
             words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-            variables = (process / "environ").read_bytes().split(b"\0")
-            mcp = words[-1] == b"mcp" and words[-2:][0].endswith(b"claudemail")
-            if mcp and f"HOME={home.folder}".encode() in variables:
-                found.append(int(process.name))
+            if len(words) > 1 and words[-2].endswith(b"claudemail") and words[-1] == b"mcp":
+                variables = (process / "environ").read_bytes().split(b"\0")
+                if f"HOME={home.folder}".encode() in variables:
+                    found.append(int(process.name))
     return found
 
 
