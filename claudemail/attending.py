@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from claudemail import whole_file
 from claudemail.claude_code import words
 from claudemail.claude_code.status_files import Status, StatusFiles
 from claudemail.clients import Clients
@@ -139,7 +140,4 @@ class Attendant:
                     return
         except (OSError, ValueError, KeyError, TypeError):
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        draft = f"{path}.{os.getpid()}~"
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-            file.write(ping)
-        os.replace(draft, path)
+        whole_file.put(path, ping)

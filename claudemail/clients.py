@@ -11,6 +11,8 @@ import fcntl
 import json
 import os
 
+from claudemail import whole_file
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,17 +136,7 @@ class Clients:
 
     def _write(self, name: str, text: str) -> None:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        path = os.path.join(self._folder, name)
-        draft = f"{path}.{os.getpid()}~"
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, text.encode())
-            os.replace(draft, path)
-        except OSError:
-            os.unlink(draft)
-            raise
-        finally:
-            os.close(file)
+        whole_file.put(os.path.join(self._folder, name), text)
 
 
 class Choosing:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 
+from claudemail import whole_file
 from claudemail.errors import GatewayUnavailable
 from claudemail.sockets import gateway_socket
 
@@ -72,16 +73,9 @@ def read_notice(state_dir: str) -> Notice | None:
 
 def write_notice(state_dir: str, notice: Notice) -> None:
     """Put up the notice, replaced whole."""
-    path = os.path.join(state_dir, _NOTICE)
-    draft = f"{path}.{os.getpid()}"
-    private = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with open(private, "w", encoding="utf-8") as file:
-            json.dump({key: getattr(notice, key) for key in Notice.__slots__}, file)
-        os.replace(draft, path)
-    except OSError:
-        os.unlink(draft)
-        raise
+    whole_file.put(
+        os.path.join(state_dir, _NOTICE), json.dumps({key: getattr(notice, key) for key in Notice.__slots__})
+    )
 
 
 def remove_notice(state_dir: str) -> None:

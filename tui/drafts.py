@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from claudemail import whole_file
 from claudemail.model.brief import Millis, Priority, Uuid
 from claudemail.model.value import Value
 from claudemail.text import scrub, scrub_line
@@ -74,21 +74,7 @@ class Drafts:
             OSError: it could not be written; what it was before is there still.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, path = tempfile.mkstemp(prefix=".", dir=self._folder)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(draft.model_dump_json(ensure_ascii=True))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(path, self._path(draft.id))
-        except BaseException:
-            os.unlink(path)
-            raise
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        whole_file.put(self._path(draft.id), draft.model_dump_json(ensure_ascii=True), durable=True)
         self.fresh.add(draft.id)
 
     def remove(self, id: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from claudemail import whole_file
 
 FILE = "console.json"
 _MOST_BYTES = 64 * 1024
@@ -28,11 +28,4 @@ def save(state_dir: str, memory: dict[str, Any]) -> None:
     Raises:
         OSError: it could not be written.
     """
-    handle, path = tempfile.mkstemp(prefix=f".{FILE}.", dir=state_dir)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(memory, file, indent=1)
-        os.replace(path, Path(state_dir, FILE))
-    except BaseException:
-        os.unlink(path)
-        raise
+    whole_file.put(Path(state_dir, FILE), json.dumps(memory, indent=1))

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from claudemail import whole_file
 from claudemail.claude_code import settings
 from claudemail.claude_code.settings import Change
 from claudemail.config import Config
@@ -203,17 +204,7 @@ def _write(one: Plan) -> None:
 def _put(path: Path, content: bytes, like: Path) -> None:
     """Write a file whole, with the permissions of another, or private where there is none."""
     mode = like.stat().st_mode & 0o777 if like.exists() else 0o600
-    draft = path.with_name(f"{path.name}.{os.getpid()}~")
-    try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    whole_file.put(path, content, mode=mode, durable=True)
 
 
 def _load(config: Config) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 
+from claudemail import whole_file
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,26 +80,13 @@ class StatusFiles:
             return
         os.makedirs(os.path.join(self._folder, BY_PID), mode=0o700, exist_ok=True)
         for ending, content in zip(_ENDINGS, (status.line(colour=True), status.line(colour=False), text), strict=True):
-            self._replace(status.callsign + ending, content + "\n")
+            whole_file.put(os.path.join(self._folder, status.callsign + ending), content + "\n")
         link = os.path.join(self._folder, BY_PID, str(client_pid))
         target = os.path.join("..", status.callsign)
         if client_pid and (not os.path.islink(link) or os.readlink(link) != target):
             os.symlink(target, f"{link}~")
             os.replace(f"{link}~", link)
         self._written[status.callsign] = (text, client_pid)
-
-    def _replace(self, name: str, content: str) -> None:
-        path = os.path.join(self._folder, name)
-        draft = f"{path}.{os.getpid()}~"
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, content.encode())
-            os.replace(draft, path)
-        except OSError:
-            os.unlink(draft)
-            raise
-        finally:
-            os.close(file)
 
     def remove_others(self, callsigns: set[str]) -> None:
         """Remove the files of sessions that are not among these: nobody keeps them true."""

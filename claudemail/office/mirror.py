@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from claudemail import whole_file
 from claudemail.clock import iso
 from claudemail.errors import MirrorError
 from claudemail.model import document
@@ -135,10 +136,7 @@ def _write(folder: Path, pages: list[Page]) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what is below it is as private, whatever its mode
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(document.format(page.brief, page.kept))
-            draft.replace(path)
+            whole_file.put(path, document.format(page.brief, page.kept))
         except OSError as error:
             raise MirrorError(f"The file {path} cannot be written: {error.strerror}.") from error
 

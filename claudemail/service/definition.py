@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from claudemail import running
+from claudemail import running, whole_file
 from claudemail.config import CONFIG_ENV, NODE_ENV
 from claudemail.errors import ServiceUnavailable
 from claudemail.text import scrub, shorten
@@ -108,10 +108,7 @@ class ServiceManager(ABC):
         os.makedirs(self.definition.folder, mode=0o700, exist_ok=True)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-            draft.write_text(self.text(), "utf-8")
-            draft.chmod(0o600)
-            draft.replace(self.path)
+            whole_file.put(self.path, self.text())
         except OSError as error:
             raise ServiceUnavailable(f"{self.path} cannot be written: {error.strerror}.") from error
 
