@@ -84,10 +84,10 @@ async def test_a_sender_that_is_over_its_quota_sees_why_its_mail_waits(fleet: Fl
         rung = asyncio.Event()
         office.subscribe(rung.set)
         async with asyncio.timeout(20):
-            while (lane := (await office.status()).lanes[0]).error is None:
+            # That it cannot be reached may come first: the gateways begin one after the other.
+            while "takes at most 1 MiB of mail a day" not in ((lane := (await office.status()).lanes[0]).error or ""):
                 await rung.wait()
                 rung.clear()
-        assert "takes at most 1 MiB of mail a day" in lane.error
         assert lane.waiting
         assert lane.retry_at is not None
         assert (await office.status()).dead_letters == []
@@ -144,10 +144,10 @@ async def test_mail_over_tls_with_pinned_certificates(fleet: Fleet) -> None:
         rung = asyncio.Event()
         office.subscribe(rung.set)
         async with asyncio.timeout(20):
-            while (lane := (await office.status()).lanes[0]).error is None:
+            # That it cannot be reached may come first: it was down for a while.
+            while "another certificate than the one in the config" not in ((await office.status()).lanes[0].error or ""):
                 await rung.wait()
                 rung.clear()
-        assert "another certificate than the one in the config" in lane.error
         assert (await office.read(office.operator(), stuck.ref)).recipients[0].state is DeliveryState.QUEUED
 
 
