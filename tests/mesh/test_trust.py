@@ -145,7 +145,9 @@ async def test_mail_over_tls_with_pinned_certificates(fleet: Fleet) -> None:
         office.subscribe(rung.set)
         async with asyncio.timeout(20):
             # That it cannot be reached may come first: it was down for a while.
-            while "another certificate than the one in the config" not in ((await office.status()).lanes[0].error or ""):
+            while "another certificate than the one in the config" not in (
+                (await office.status()).lanes[0].error or ""
+            ):
                 await rung.wait()
                 rung.clear()
         assert (await office.read(office.operator(), stuck.ref)).recipients[0].state is DeliveryState.QUEUED
