@@ -138,3 +138,18 @@ async def test_a_heartbeat_of_many_is_drawn_at_once(office: Office, console: Con
         frames = await _frames_of(seen, partial(hear, office, clock, roster=roster("after")))
         assert seen.text().count("after") == 20
         assert 1 <= frames <= 2
+
+
+async def test_steps_in_one_go_come_to_rest(office: Office, console: Console) -> None:
+    """However fast one goes through the lanes, the cursor ends where the last step led, and nothing is drawn after that."""
+    await make(office, "pending")
+    async with console(office, WIDE, kind=Counting) as seen:
+        board = await Board.opened(seen)
+        for key in "llhl":
+            seen.app.simulate_key(key)
+        await seen.pilot.pause()
+        assert isinstance(seen.app, Counting)
+        seen.app.frames = 0
+        for _ in range(5):
+            await seen.pilot.pause()
+        assert (board.pane.at, seen.app.focused, seen.app.frames) == (2, board.pane.lanes[2], 0)
