@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-
-_numbers = itertools.count()
 
 
 def put(path: str | os.PathLike[str], content: str | bytes, *, mode: int = 0o600, durable: bool = False) -> None:
@@ -21,8 +18,9 @@ def put(path: str | os.PathLike[str], content: str | bytes, *, mode: int = 0o600
         OSError: it could not be written, as on a full disk. The file is as it was, and nothing else is left in the folder.
     """
     folder, name = os.path.split(os.fspath(path))
-    draft = os.path.join(folder, f".{name}.{os.getpid()}.{next(_numbers)}~")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    # A name that nobody can have put a link under beforehand, nor a writer that was killed have left.
+    draft = os.path.join(folder, f".{name}.{os.urandom(6).hex()}~")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)  # whatever the umask is
